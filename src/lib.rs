@@ -1,0 +1,1 @@
+//! keepgreen: an unattended, self-healing instance controller for blue/green services on EC2.
