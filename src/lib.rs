@@ -1,1 +1,4 @@
 //! keepgreen: an unattended, self-healing instance controller for blue/green services on EC2.
+#![forbid(unsafe_code)]
+
+pub mod model;

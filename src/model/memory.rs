@@ -1,0 +1,206 @@
+//! What is remembered of a service between looks and over restarts: since when something ails, what was tried.
+//!
+//! One document a service, journaled with each look in the transaction that also holds the look's notices, so that a
+//! restart forgets no grace, no count and no attempt. How it changes is `decide::fold`'s business.
+//!
+//! Time that has lasted is accumulated look by look (`lasted`, `healthy_for`, `wait`) instead of subtracted from the wall
+//! clock, so that a clock that jumps two hours neither skips a grace nor prolongs it.
+
+use super::{InstanceId, IntentId, PolicyVersion, RepairId, SlotName, Stamp};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Everything that is remembered of one service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServiceMemory {
+    /// Looks that counted: at least 10 s (or the interval, if shorter) apart.
+    pub looks: u64,
+    /// When the last look that counted began, and in which process.
+    pub last_look: Option<Stamp>,
+    pub incarnation: String,
+    pub policy_version: Option<PolicyVersion>,
+    pub instances: BTreeMap<InstanceId, InstanceMemory>,
+    /// Open incidents, by instance.
+    pub incidents: BTreeMap<InstanceId, Incident>,
+    /// Slots that have fewer instances than they should, and since when.
+    pub missing: BTreeMap<SlotName, Timer>,
+    /// Standing findings by their key, with the time of the first look that had them.
+    pub standing: BTreeMap<String, Timestamp>,
+}
+
+/// What is remembered of one instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceMemory {
+    pub slot: SlotName,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    /// Whether it was pending or running when it was last seen.
+    pub was_up: bool,
+    /// Ailments that it has now.
+    #[serde(default)]
+    pub timers: BTreeMap<AilmentKind, Timer>,
+    /// Looks in a row that saw it running with its status checks ok.
+    #[serde(default)]
+    pub ok_looks: u32,
+    /// When a target of its slot's groups was last seen healthy.
+    #[serde(default)]
+    pub last_in_traffic: Option<Timestamp>,
+    /// When keepgreen undid a person's stop; kept for 7 days.
+    #[serde(default)]
+    pub operator_stops_undone: Vec<Timestamp>,
+    /// Attempts that did not heal; kept for 24 hours.
+    #[serde(default)]
+    pub failed_attempts: Vec<Timestamp>,
+    /// Looks in a row, and the time, in which it was nowhere to be seen in a complete listing.
+    #[serde(default)]
+    pub absent: Option<Timer>,
+}
+
+/// For how long something has been seen, without a look in between that did not see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// The first look that saw it, for people.
+    pub since: Timestamp,
+    /// Time that it has lasted from that look to the latest one.
+    pub lasted: Duration,
+    /// Looks that counted and saw it.
+    pub looks: u32,
+}
+
+/// What can be wrong with an instance or a slot; each has its own key under `heal` in the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AilmentKind {
+    /// Stopped by AWS, by the guest, or for an unknown reason.
+    Stopped,
+    StoppedByOperator,
+    /// Running, but not in its target group.
+    Deregistered,
+    ImpairedSystem,
+    ImpairedInstance,
+    /// The load balancer says unhealthy, the status checks pass.
+    Unhealthy,
+    ScheduledEvent,
+    ImageGone,
+    /// Terminated, or fewer than `count`.
+    Missing,
+}
+
+impl AilmentKind {
+    /// The word for people and for JSON; the policy's key is the same with `_`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::StoppedByOperator => "stopped by an operator",
+            Self::Deregistered => "deregistered",
+            Self::ImpairedSystem => "system check impaired",
+            Self::ImpairedInstance => "instance check impaired",
+            Self::Unhealthy => "unhealthy",
+            Self::ScheduledEvent => "scheduled event",
+            Self::ImageGone => "image gone",
+            Self::Missing => "missing",
+        }
+    }
+
+    /// The key under `heal` in the policy that says what is done about it.
+    pub fn policy_key(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::StoppedByOperator => "stopped_by_operator",
+            Self::Deregistered => "deregistered",
+            Self::ImpairedSystem => "impaired_system",
+            Self::ImpairedInstance => "impaired_instance",
+            Self::Unhealthy => "unhealthy",
+            Self::ScheduledEvent => "scheduled_event",
+            Self::ImageGone => "image_gone",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// One ailment of one instance (or slot), with what shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ailment {
+    pub kind: AilmentKind,
+    /// AWS's own words for it: a state reason, a health reason, an event id.
+    pub evidence: String,
+}
+
+/// One instance's trouble from the first look that saw it until it was healthy for 30 minutes; a relapse before that
+/// continues it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    pub repair: RepairId,
+    pub slot: SlotName,
+    pub kind: AilmentKind,
+    pub evidence: String,
+    pub opened: Timestamp,
+    /// Attempts that AWS accepted, oldest first.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
+    /// Set while the cause is outside the instance (throttling, capacity…): such tries are not attempts.
+    #[serde(default)]
+    pub retry: Option<Retry>,
+    /// What is left to wait before the next attempt.
+    #[serde(default)]
+    pub wait: Duration,
+    /// How long it has been healthy in a row.
+    #[serde(default)]
+    pub healthy_for: Duration,
+    /// When it was healthy again for the first time after the latest attempt.
+    #[serde(default)]
+    pub healed: Option<Timestamp>,
+    #[serde(default)]
+    pub quarantined: Option<Timestamp>,
+}
+
+impl Incident {
+    /// Attempts that were tried and did not heal.
+    pub fn failed_attempts(&self) -> u32 {
+        let failed = self
+            .attempts
+            .iter()
+            .filter(|attempt| matches!(attempt.end, Some(AttemptEnd::Failed { .. })));
+        u32::try_from(failed.count()).unwrap_or(u32::MAX)
+    }
+
+    /// The attempt whose effect is still awaited.
+    pub fn pending_attempt(&self) -> Option<&Attempt> {
+        self.attempts.last().filter(|attempt| attempt.end.is_none())
+    }
+}
+
+/// One start that AWS accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Counted from 1.
+    pub number: u32,
+    pub intent: IntentId,
+    pub accepted: Timestamp,
+    /// Time since then, look by look.
+    pub lasted: Duration,
+    /// Whether a look has seen it pending or running since.
+    pub seen_up: bool,
+    pub end: Option<AttemptEnd>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "end")]
+pub enum AttemptEnd {
+    Healed { at: Timestamp },
+    Failed { at: Timestamp, why: String },
+}
+
+/// Tries that failed for reasons outside the instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// AWS's answer, for people.
+    pub why: String,
+    pub since: Timestamp,
+    pub tries: u32,
+    /// Whether only a person can end it (a quota, a missing permission).
+    pub needs_person: bool,
+}
