@@ -1,4 +1,5 @@
 //! keepgreen: an unattended, self-healing instance controller for blue/green services on EC2.
 #![forbid(unsafe_code)]
 
+pub mod env;
 pub mod model;
