@@ -27,8 +27,18 @@ pub struct ServiceMemory {
     pub incidents: BTreeMap<InstanceId, Incident>,
     /// Slots that have fewer instances than they should, and since when.
     pub missing: BTreeMap<SlotName, Timer>,
-    /// Standing findings by their key, with the time of the first look that had them.
-    pub standing: BTreeMap<String, Timestamp>,
+    /// The latest `keepgreen resume` of this service that was taken into account.
+    pub resumed: Option<Timestamp>,
+    /// Standing findings by their key.
+    pub standing: BTreeMap<String, Standing>,
+}
+
+/// Since when a finding stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    pub since: Timestamp,
+    /// Looks in a row that had it.
+    pub looks: u32,
 }
 
 /// What is remembered of one instance.
@@ -184,14 +194,25 @@ pub struct Attempt {
     pub lasted: Duration,
     /// Whether a look has seen it pending or running since.
     pub seen_up: bool,
+    /// The stop's evidence when it was sent: the same words afterwards may be a stale view, other words are a new stop.
+    pub before: String,
     pub end: Option<AttemptEnd>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "end")]
 pub enum AttemptEnd {
-    Healed { at: Timestamp },
-    Failed { at: Timestamp, why: String },
+    Healed {
+        at: Timestamp,
+    },
+    Failed {
+        at: Timestamp,
+        why: String,
+    },
+    /// A person stopped the instance meanwhile: neither a success nor a failure of ours.
+    Overruled {
+        at: Timestamp,
+    },
 }
 
 /// Tries that failed for reasons outside the instance.

@@ -51,7 +51,11 @@ pub struct Role {
 pub enum PolicyPause {
     Off,
     On,
-    Until { until: Timestamp, reason: Option<String>, by: Option<String> },
+    Until {
+        until: Timestamp,
+        reason: Option<String>,
+        by: Option<String>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]

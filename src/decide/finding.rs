@@ -1,0 +1,108 @@
+//! Standing risks: what is wrong, or would go wrong, and is not being repaired by itself.
+
+use crate::model::{InstanceId, ServiceName, SlotName};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// One standing risk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub kind: FindingKind,
+    /// Identifies it from look to look, and over restarts.
+    pub key: String,
+    pub service: ServiceName,
+    pub slot: Option<SlotName>,
+    pub instance: Option<InstanceId>,
+    /// The first look that had it.
+    pub since: Option<Timestamp>,
+    /// What is wrong, with which object, and what that means.
+    pub text: String,
+    /// What somebody should do next.
+    pub next: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingKind {
+    /// The image is deregistered: the instance runs, and cannot be rebuilt.
+    CannotBeRebuilt,
+    ImageDisabled,
+    ImageNotAllowed,
+    ScheduledEvent,
+    MissingInstances,
+    SurplusInstances,
+    DisputedInstance,
+    WrongAccount,
+    PartialView,
+    TargetGroupMissing,
+    TargetGroupNotOfInstances,
+    ScalingGroupMissing,
+    AllTargetsUnhealthy,
+    IdleSlotRuns,
+    IdleSlotHasTraffic,
+    /// The policy asks for a remedy that this version does not have.
+    NotInThisVersion,
+    StuckStopping,
+    Quarantined,
+    PauseUnreadable,
+    NoChannel,
+    BreakerOpen,
+    PolicyRefused,
+    ServiceGivenUp,
+    ConfigNotInThisVersion,
+}
+
+impl FindingKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CannotBeRebuilt => "cannot-be-rebuilt",
+            Self::ImageDisabled => "image-disabled",
+            Self::ImageNotAllowed => "image-not-allowed",
+            Self::ScheduledEvent => "scheduled-event",
+            Self::MissingInstances => "missing-instances",
+            Self::SurplusInstances => "surplus-instances",
+            Self::DisputedInstance => "disputed-instance",
+            Self::WrongAccount => "wrong-account",
+            Self::PartialView => "partial-view",
+            Self::TargetGroupMissing => "target-group-missing",
+            Self::TargetGroupNotOfInstances => "target-group-not-of-instances",
+            Self::ScalingGroupMissing => "scaling-group-missing",
+            Self::AllTargetsUnhealthy => "all-targets-unhealthy",
+            Self::IdleSlotRuns => "idle-slot-runs",
+            Self::IdleSlotHasTraffic => "idle-slot-has-traffic",
+            Self::NotInThisVersion => "not-in-this-version",
+            Self::StuckStopping => "stuck-stopping",
+            Self::Quarantined => "quarantined",
+            Self::PauseUnreadable => "pause-unreadable",
+            Self::NoChannel => "no-channel",
+            Self::BreakerOpen => "breaker-open",
+            Self::PolicyRefused => "policy-refused",
+            Self::ServiceGivenUp => "service-given-up",
+            Self::ConfigNotInThisVersion => "config-not-in-this-version",
+        }
+    }
+
+    /// How many looks in a row must have it before people are told: a view that was partial once is no news.
+    pub fn alerts_after_looks(self) -> Option<u32> {
+        match self {
+            Self::SurplusInstances | Self::IdleSlotRuns | Self::NoChannel | Self::ConfigNotInThisVersion => {
+                None
+            }
+            Self::PartialView => Some(5),
+            Self::TargetGroupMissing | Self::ScalingGroupMissing | Self::MissingInstances => Some(3),
+            _ => Some(1),
+        }
+    }
+
+    /// Whether people are reminded of it each day while it stands (L6).
+    pub fn reminds_daily(self) -> bool {
+        matches!(
+            self,
+            Self::Quarantined
+                | Self::BreakerOpen
+                | Self::PolicyRefused
+                | Self::PauseUnreadable
+                | Self::WrongAccount
+        )
+    }
+}

@@ -1,0 +1,477 @@
+//! Takes one look into the memory of its service: since when something ails, whether an attempt healed, when an
+//! incident begins and ends. Pure: the memory that goes in and the look decide the memory that comes out.
+//!
+//! Time is added up look by look from the boot clock while one process runs, and from the wall clock, never backwards
+//! and at most [`MOST_BETWEEN_LOOKS`], over a restart.
+
+use super::claims::{Claims, Owner};
+use super::verdict::{Health, Verdict, checks_are_ok, verdict};
+use crate::model::{
+    AilmentKind, Attempt, AttemptEnd, Coverage, Gap, Incident, Instance, InstanceId, InstanceMemory,
+    InstanceState, Observation, Part, RepairId, ServiceMemory, SlotName, Stamp, Timer,
+};
+use crate::policy::{Policy, Slot, SlotState};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Looks closer together than this do not count (design: a look is at least 10 s after the last one).
+pub const LEAST_BETWEEN_LOOKS: Duration = Duration::from_secs(10);
+/// What a restart may add to a timer at once: a week offline must not look like a week of evidence.
+pub const MOST_BETWEEN_LOOKS: Duration = Duration::from_secs(3600);
+/// An incident ends after it was healthy for this long in a row.
+pub const HEALTHY_FOR_AN_END: Duration = Duration::from_secs(30 * 60);
+/// How long an accepted start may be invisible in AWS's answers before it counts as not having held.
+pub const NOT_YET_VISIBLE: Duration = Duration::from_secs(120);
+/// The same in looks.
+const NOT_YET_VISIBLE_LOOKS: u32 = 3;
+/// Looks that must all miss an instance, or call it terminated, before it is believed.
+pub const LOOKS_FOR_ABSENCE: u32 = 3;
+/// How long an instance must be missing from complete listings before its absence is believed.
+pub const ABSENT_FOR_GONE: Duration = Duration::from_secs(15 * 60);
+/// Attempts are counted over this window for `attempts_per_day`.
+pub const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// A person's stop that comes within this time of an undone one is respected.
+pub const OPERATOR_STOP_MEMORY: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The cooldown doubles up to this.
+pub const LONGEST_COOLDOWN: Duration = Duration::from_secs(3600);
+
+/// One look and its circumstances.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    pub policy: &'a Policy,
+    pub claims: &'a Claims,
+    pub look: &'a Observation,
+    /// Names the process: its boot clock cannot be compared with another's.
+    pub incarnation: &'a str,
+    pub interval: Duration,
+    /// The latest `keepgreen resume` of this service.
+    pub resumed: Option<Timestamp>,
+}
+
+/// The instances of a service by slot, as far as they are claimed by exactly one.
+pub fn members<'a>(seen_in: &'a Observation, claims: &Claims) -> BTreeMap<SlotName, Vec<&'a Instance>> {
+    let mut slots: BTreeMap<SlotName, Vec<&Instance>> = BTreeMap::new();
+    for instance in seen_in.instances.values() {
+        if let Owner::Slot(service, slot) = claims.owner_of(instance)
+            && service == seen_in.service
+        {
+            slots.entry(slot).or_default().push(instance);
+        }
+    }
+    slots
+}
+
+/// What a look could not see, with an empty answer where there was a fleet counted as not seen.
+pub fn true_coverage(look: &Observation, memory: &ServiceMemory) -> Coverage {
+    let known = memory
+        .instances
+        .values()
+        .filter(|instance| instance.absent.is_none())
+        .count();
+    let mut gaps = look.coverage.gaps().to_vec();
+    if look.instances.is_empty() && known > 0 && look.coverage.gap(&Part::Instances).is_none() {
+        let why = format!("DescribeInstances answered with nothing where {known} instances were known");
+        gaps.push(Gap {
+            part: Part::Instances,
+            why,
+        });
+    }
+    Coverage::from_gaps(gaps)
+}
+
+/// The memory after this look.
+pub fn fold(before: &ServiceMemory, seen: &Seen<'_>) -> ServiceMemory {
+    let mut memory = before.clone();
+    let tick = Tick::between(before, seen);
+    forgive(&mut memory, seen);
+    let coverage = true_coverage(seen.look, before);
+    let listing_complete = coverage.gap(&Part::Instances).is_none();
+    let by_slot = members(seen.look, seen.claims);
+    for (name, slot) in &seen.policy.slots {
+        for instance in by_slot.get(name).into_iter().flatten() {
+            let verdict = verdict(seen.look, slot, instance, memory.instances.get(&instance.id));
+            remember_instance(&mut memory, name, instance, &verdict, seen.look, tick);
+            if slot.state == SlotState::Running {
+                follow_incident(&mut memory, seen.policy, name, instance, &verdict, tick);
+            }
+        }
+        if listing_complete {
+            remember_missing(
+                &mut memory,
+                name,
+                slot,
+                by_slot.get(name).map_or(&[], Vec::as_slice),
+                tick,
+            );
+        }
+    }
+    if listing_complete {
+        remember_absent(&mut memory, &by_slot, tick);
+    }
+    let slots = &seen.policy.slots;
+    memory.missing.retain(|slot, _| slots.contains_key(slot));
+    memory.policy_version = Some(seen.policy.version.clone());
+    if tick.counts {
+        memory.looks += 1;
+        memory.last_look = Some(seen.look.begun);
+        seen.incarnation.clone_into(&mut memory.incarnation);
+    }
+    memory
+}
+
+/// What one look adds to every timer.
+#[derive(Clone, Copy)]
+pub(super) struct Tick {
+    pub now: Timestamp,
+    pub elapsed: Duration,
+    pub counts: bool,
+}
+
+impl Tick {
+    fn between(memory: &ServiceMemory, seen: &Seen<'_>) -> Self {
+        let begun: Stamp = seen.look.begun;
+        let Some(last) = memory.last_look else {
+            return Self {
+                now: begun.wall,
+                elapsed: Duration::ZERO,
+                counts: true,
+            };
+        };
+        let same_process = memory.incarnation == seen.incarnation;
+        let elapsed = if same_process {
+            begun.since(&last)
+        } else {
+            Duration::try_from(begun.wall.duration_since(last.wall)).unwrap_or(Duration::ZERO)
+        };
+        let elapsed = if same_process {
+            elapsed
+        } else {
+            elapsed.min(MOST_BETWEEN_LOOKS)
+        };
+        let counts = elapsed >= LEAST_BETWEEN_LOOKS.min(seen.interval);
+        Self {
+            now: begun.wall,
+            elapsed: if counts { elapsed } else { Duration::ZERO },
+            counts,
+        }
+    }
+
+    fn start(self) -> Timer {
+        Timer {
+            since: self.now,
+            lasted: Duration::ZERO,
+            looks: 1,
+        }
+    }
+
+    fn advance(self, timer: &mut Timer) {
+        timer.lasted = timer.lasted.saturating_add(self.elapsed);
+        timer.looks = timer.looks.saturating_add(u32::from(self.counts));
+    }
+
+    fn tick_or_start(self, timer: Option<Timer>) -> Timer {
+        timer.map_or_else(
+            || self.start(),
+            |mut timer| {
+                self.advance(&mut timer);
+                timer
+            },
+        )
+    }
+}
+
+/// A changed policy and `keepgreen resume` end every quarantine and the counts that led to it.
+fn forgive(memory: &mut ServiceMemory, seen: &Seen<'_>) {
+    let policy_changed = memory
+        .policy_version
+        .as_ref()
+        .is_some_and(|version| *version != seen.policy.version);
+    let resumed = seen.resumed.is_some() && seen.resumed != memory.resumed;
+    memory.resumed = seen.resumed.or(memory.resumed);
+    if !policy_changed && !resumed {
+        return;
+    }
+    for incident in memory.incidents.values_mut() {
+        incident.quarantined = None;
+        incident.wait = Duration::ZERO;
+        incident.retry = None;
+        // An attempt whose effect is still awaited is a fact, not a count.
+        incident.attempts.retain(|attempt| attempt.end.is_none());
+    }
+    for instance in memory.instances.values_mut() {
+        instance.failed_attempts.clear();
+    }
+}
+
+fn remember_instance(
+    memory: &mut ServiceMemory,
+    slot: &SlotName,
+    instance: &Instance,
+    verdict: &Verdict,
+    look: &Observation,
+    tick: Tick,
+) {
+    let entry = memory
+        .instances
+        .entry(instance.id.clone())
+        .or_insert_with(|| InstanceMemory {
+            slot: slot.clone(),
+            first_seen: tick.now,
+            last_seen: tick.now,
+            was_up: false,
+            timers: BTreeMap::new(),
+            ok_looks: 0,
+            last_in_traffic: None,
+            operator_stops_undone: Vec::new(),
+            failed_attempts: Vec::new(),
+            absent: None,
+        });
+    entry.slot = slot.clone();
+    entry.last_seen = tick.now;
+    entry.absent = None;
+    entry.was_up = matches!(instance.state, InstanceState::Pending | InstanceState::Running);
+    if verdict.in_traffic {
+        entry.last_in_traffic = Some(tick.now);
+    }
+    entry
+        .operator_stops_undone
+        .retain(|at| tick.now.duration_since(*at) < OPERATOR_STOP_MEMORY);
+    entry
+        .failed_attempts
+        .retain(|at| tick.now.duration_since(*at) < DAY);
+    if look.coverage.gap(&Part::Statuses).is_none() {
+        let ok = instance.state == InstanceState::Running
+            && look.statuses.get(&instance.id).is_some_and(checks_are_ok);
+        entry.ok_looks = if ok {
+            entry.ok_looks.saturating_add(u32::from(tick.counts))
+        } else {
+            0
+        };
+    }
+    let mut timers = BTreeMap::new();
+    for ailment in &verdict.ailments {
+        timers.insert(
+            ailment.kind,
+            tick.tick_or_start(entry.timers.remove(&ailment.kind)),
+        );
+    }
+    for (kind, timer) in std::mem::take(&mut entry.timers) {
+        // What this look cannot tell neither goes on nor ends.
+        if verdict.untold.contains(&kind) {
+            timers.entry(kind).or_insert(timer);
+        }
+    }
+    entry.timers = timers;
+}
+
+fn remember_missing(
+    memory: &mut ServiceMemory,
+    name: &SlotName,
+    slot: &Slot,
+    members: &[&Instance],
+    tick: Tick,
+) {
+    let present = members
+        .iter()
+        .filter(|i| !matches!(i.state, InstanceState::Terminated | InstanceState::ShuttingDown))
+        .count();
+    if present < usize::try_from(slot.count).unwrap_or(usize::MAX) {
+        let timer = tick.tick_or_start(memory.missing.remove(name));
+        memory.missing.insert(name.clone(), timer);
+    } else {
+        memory.missing.remove(name);
+    }
+}
+
+/// An instance that is nowhere in a complete listing is forgotten only after a while, and only while others are seen.
+fn remember_absent(memory: &mut ServiceMemory, by_slot: &BTreeMap<SlotName, Vec<&Instance>>, tick: Tick) {
+    let seen = |id: &InstanceId| by_slot.values().flatten().any(|instance| instance.id == *id);
+    let others_seen = by_slot.values().any(|members| !members.is_empty());
+    for (id, entry) in &mut memory.instances {
+        if !seen(id) && others_seen {
+            entry.absent = Some(tick.tick_or_start(entry.absent.take()));
+        }
+    }
+    let believed = |timer: &Timer| timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE;
+    memory
+        .instances
+        .retain(|_, entry| !entry.absent.as_ref().is_some_and(believed));
+    let known = &memory.instances;
+    memory.incidents.retain(|id, _| known.contains_key(id));
+}
+
+/// Opens, follows and ends the incident of one instance.
+fn follow_incident(
+    memory: &mut ServiceMemory,
+    policy: &Policy,
+    slot: &SlotName,
+    instance: &Instance,
+    verdict: &Verdict,
+    tick: Tick,
+) {
+    let stop = verdict
+        .ails_with(AilmentKind::Stopped)
+        .or_else(|| verdict.ails_with(AilmentKind::StoppedByOperator));
+    if let Some(stop) = stop {
+        let incident = memory.incidents.entry(instance.id.clone()).or_insert_with(|| {
+            let repair = format!("{}-{}-{}", policy.service, instance.id, tick.now.as_second());
+            Incident {
+                repair: RepairId::new(repair),
+                slot: slot.clone(),
+                kind: stop.kind,
+                evidence: stop.evidence.clone(),
+                opened: tick.now,
+                attempts: Vec::new(),
+                retry: None,
+                wait: Duration::ZERO,
+                healthy_for: Duration::ZERO,
+                healed: None,
+                quarantined: None,
+            }
+        });
+        incident.wait = incident.wait.saturating_sub(tick.elapsed);
+        incident.healthy_for = Duration::ZERO;
+        judge_attempt_of_stopped(incident, stop.kind, &stop.evidence, tick);
+        incident.healed = None;
+        incident.kind = stop.kind;
+        stop.evidence.clone_into(&mut incident.evidence);
+    } else if let Some(incident) = memory.incidents.get_mut(&instance.id) {
+        incident.wait = incident.wait.saturating_sub(tick.elapsed);
+        judge_attempt_of_running(incident, policy, instance, verdict, tick);
+    }
+    settle_counts(memory, policy, &instance.id, tick);
+    memory
+        .incidents
+        .retain(|_, incident| incident.healthy_for < HEALTHY_FOR_AN_END);
+}
+
+/// A start has failed once the instance is stopping or stopped again, unless AWS's answers are merely old.
+fn judge_attempt_of_stopped(incident: &mut Incident, kind: AilmentKind, evidence: &str, tick: Tick) {
+    let before = incident.kind;
+    let Some(attempt) = incident.attempts.last_mut() else {
+        return;
+    };
+    let pending = attempt.end.is_none();
+    let healed = matches!(attempt.end, Some(AttemptEnd::Healed { .. }));
+    if !pending && !healed {
+        return;
+    }
+    if pending {
+        attempt.lasted = attempt.lasted.saturating_add(tick.elapsed);
+    }
+    let new_stop = attempt.seen_up || healed || attempt.before != evidence;
+    if !new_stop && attempt.lasted < NOT_YET_VISIBLE.max(LEAST_BETWEEN_LOOKS * NOT_YET_VISIBLE_LOOKS) {
+        return;
+    }
+    let by_a_person = kind == AilmentKind::StoppedByOperator && (new_stop || before != kind);
+    attempt.end = Some(if by_a_person {
+        AttemptEnd::Overruled { at: tick.now }
+    } else {
+        let why = if new_stop {
+            "stopped again"
+        } else {
+            "the start that AWS accepted never showed"
+        };
+        AttemptEnd::Failed {
+            at: tick.now,
+            why: format!("{why}: {evidence}"),
+        }
+    });
+}
+
+fn judge_attempt_of_running(
+    incident: &mut Incident,
+    policy: &Policy,
+    instance: &Instance,
+    verdict: &Verdict,
+    tick: Tick,
+) {
+    let up = matches!(instance.state, InstanceState::Pending | InstanceState::Running);
+    let pending = incident
+        .attempts
+        .last_mut()
+        .filter(|attempt| attempt.end.is_none());
+    if verdict.health == Health::Healthy {
+        if incident.healed.is_none() {
+            incident.healed = Some(tick.now);
+        } else {
+            incident.healthy_for = incident.healthy_for.saturating_add(tick.elapsed);
+        }
+        incident.retry = None;
+        if let Some(attempt) = pending {
+            attempt.seen_up = true;
+            attempt.end = Some(AttemptEnd::Healed { at: tick.now });
+        }
+        return;
+    }
+    if matches!(verdict.health, Health::Ailing { .. }) {
+        incident.healthy_for = Duration::ZERO;
+    }
+    let Some(attempt) = pending else { return };
+    attempt.lasted = attempt.lasted.saturating_add(tick.elapsed);
+    attempt.seen_up |= up;
+    if attempt.lasted >= policy.grace.boot {
+        let why = match &verdict.health {
+            Health::Ailing { why } | Health::Unknown { why } => why.clone(),
+            Health::Healthy => return,
+        };
+        attempt.end = Some(AttemptEnd::Failed {
+            at: tick.now,
+            why: format!("not healthy in time: {why}"),
+        });
+    }
+}
+
+/// Counts what failed in this very look: cooldown, the day's count, quarantine.
+fn settle_counts(memory: &mut ServiceMemory, policy: &Policy, id: &InstanceId, tick: Tick) {
+    let Some(incident) = memory.incidents.get_mut(id) else {
+        return;
+    };
+    let failed_now =
+        |attempt: &Attempt| matches!(&attempt.end, Some(AttemptEnd::Failed { at, .. }) if *at == tick.now);
+    if !incident.attempts.last().is_some_and(failed_now) {
+        return;
+    }
+    count_failure(incident, memory.instances.get_mut(id), policy, tick.now);
+}
+
+/// One more attempt did not heal.
+pub(super) fn count_failure(
+    incident: &mut Incident,
+    instance: Option<&mut InstanceMemory>,
+    policy: &Policy,
+    now: Timestamp,
+) {
+    let failed = incident.failed_attempts();
+    incident.wait = cooldown(
+        policy.limits.cooldown,
+        failed,
+        LONGEST_COOLDOWN,
+        incident.repair.as_str(),
+    );
+    let today = instance.map_or(0, |instance| {
+        if instance.failed_attempts.last() != Some(&now) {
+            instance.failed_attempts.push(now);
+        }
+        u32::try_from(instance.failed_attempts.len()).unwrap_or(u32::MAX)
+    });
+    let exhausted = failed >= policy.limits.attempts || today >= policy.limits.attempts_per_day;
+    if exhausted && incident.quarantined.is_none() {
+        incident.quarantined = Some(now);
+    }
+}
+
+/// The wait before try `n + 1`: doubling from `first` to `most`, lengthened by up to a tenth, the same for the same repair
+/// and try, so that a plan does not change by being made again.
+pub fn cooldown(first: Duration, n: u32, most: Duration, repair: &str) -> Duration {
+    let doublings = n.saturating_sub(1).min(16);
+    let wait = first.saturating_mul(1_u32 << doublings).min(most);
+    let seed = repair
+        .bytes()
+        .fold(u64::from(n).wrapping_add(0xcbf2_9ce4_8422_2325), |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    let permille = u32::try_from(seed % 100).unwrap_or(0);
+    wait.saturating_add(wait / 1000 * permille)
+}

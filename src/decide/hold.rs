@@ -1,0 +1,254 @@
+//! Why something was not done, as data, each with a sentence for people.
+
+use crate::model::{AilmentKind, InstanceId, SlotName};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::time::Duration;
+
+/// One thing that is not being done, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hold {
+    pub slot: SlotName,
+    /// `None`: the whole slot is held.
+    pub instance: Option<InstanceId>,
+    #[serde(flatten)]
+    pub reason: HoldReason,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "reason")]
+pub enum HoldReason {
+    Paused {
+        source: String,
+        by: Option<String>,
+        because: Option<String>,
+        until: Option<Timestamp>,
+    },
+    PauseUnreadable {
+        why: String,
+    },
+    /// The policy says to tell people only.
+    AlertOnly {
+        ailment: AilmentKind,
+    },
+    /// The policy, or a second stop within 7 days, says that a person's stop stands.
+    StopRespected {
+        why: String,
+    },
+    Grace {
+        ailment: AilmentKind,
+        left: Duration,
+        why: Option<String>,
+    },
+    Quarantined {
+        since: Timestamp,
+        failed: u32,
+    },
+    Cooldown {
+        failed: u32,
+        left: Duration,
+    },
+    /// Tried, and refused for a reason outside the instance.
+    Retry {
+        why: String,
+        tries: u32,
+        left: Duration,
+    },
+    /// Started; its effect is awaited.
+    Starting {
+        attempt: u32,
+        lasted: Duration,
+        boot_grace: Duration,
+    },
+    Stopping,
+    HourlyCap {
+        used: u32,
+        limit: u32,
+    },
+    Unsettled {
+        intent: String,
+    },
+    UnknownIntent {
+        intent: String,
+    },
+    Disputed {
+        claims: Vec<String>,
+    },
+    WrongAccount {
+        expected: String,
+        found: String,
+    },
+    AccountUnknown {
+        why: String,
+    },
+    Surplus,
+    Spot,
+    InstanceStore,
+    UnknownLifecycle {
+        word: String,
+    },
+    ScalingGroup {
+        group: String,
+    },
+    /// A start cannot help: it runs.
+    NothingToStart {
+        why: String,
+    },
+    NotInThisVersion {
+        ailment: AilmentKind,
+        remedy: String,
+    },
+}
+
+impl HoldReason {
+    /// Whether it will end by the passing of time alone: a mutation is then due without anybody doing anything.
+    pub fn ends_by_time(&self) -> bool {
+        matches!(
+            self,
+            Self::Grace { .. }
+                | Self::Cooldown { .. }
+                | Self::Retry { .. }
+                | Self::Stopping
+                | Self::HourlyCap { .. }
+                | Self::Unsettled { .. }
+        )
+    }
+
+    /// When it is worth looking again because of it; `None`: at the next interval.
+    pub fn left(&self) -> Option<Duration> {
+        match self {
+            Self::Grace { left, .. } | Self::Cooldown { left, .. } | Self::Retry { left, .. } => Some(*left),
+            _ => None,
+        }
+    }
+
+    /// What holds it back and, where somebody can end that, how.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Paused {
+                source,
+                by,
+                because,
+                until,
+            } => sentence_of_pause(source, by, because, *until),
+            Self::PauseUnreadable { why } => {
+                format!("a pause flag could not be read and so counts as set: {why}")
+            }
+            Self::AlertOnly { ailment } => {
+                format!(
+                    "the policy says `heal.{}: alert`: people are told, nothing is done",
+                    ailment.policy_key()
+                )
+            }
+            Self::StopRespected { why } => {
+                format!("a person stopped it and {why}; start it by hand when it should run")
+            }
+            Self::Grace { ailment, left, why } => {
+                let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+                format!(
+                    "waiting {} more of the grace for `{}`{why}",
+                    short(*left),
+                    ailment.policy_key()
+                )
+            }
+            Self::Quarantined { since, failed } => format!(
+                "quarantined since {since:.0} after {failed} attempts that did not heal; find out why, then \
+                 `keepgreen resume SERVICE`"
+            ),
+            Self::Cooldown { failed, left } => {
+                format!(
+                    "{failed} attempts did not heal; the next one is due in {}",
+                    short(*left)
+                )
+            }
+            Self::Retry { why, tries, left } => {
+                format!(
+                    "tried {tries} times and refused ({why}); the next try is due in {}",
+                    short(*left)
+                )
+            }
+            Self::Starting {
+                attempt,
+                lasted,
+                boot_grace,
+            } => format!(
+                "attempt {attempt} was accepted {} ago; it has {} to become healthy",
+                short(*lasted),
+                short(*boot_grace)
+            ),
+            Self::Stopping => "it is still stopping; only a stopped instance can be started".to_owned(),
+            Self::HourlyCap { used, limit } => format!(
+                "{used} of the {limit} mutations that `limits.mutations_per_hour` allows this account were used in \
+                 the last hour"
+            ),
+            Self::Unsettled { intent } => {
+                format!(
+                    "an earlier request ({intent}) got no answer; the next look tells whether it took effect"
+                )
+            }
+            Self::UnknownIntent { intent } => format!(
+                "the journal holds an open intent ({intent}) of a kind that this version does not know; go on with \
+                 the version that wrote it"
+            ),
+            Self::Disputed { claims } => format!(
+                "claimed by more than one slot ({}), so none of them touches it; make the selectors distinct",
+                claims.join(", ")
+            ),
+            Self::WrongAccount { expected, found } => format!(
+                "the credentials belong to account {found}, the policy says {expected}: nothing is done there"
+            ),
+            Self::AccountUnknown { why } => format!("the credentials' account could not be verified: {why}"),
+            Self::Surplus => "the slot already has as many instances as its `count`".to_owned(),
+            Self::Spot => "it is a Spot instance; AWS decides when it runs".to_owned(),
+            Self::InstanceStore => "its root device is instance store: it cannot be started again".to_owned(),
+            Self::UnknownLifecycle { word } => {
+                format!("AWS calls its lifecycle `{word}`, which this version does not know")
+            }
+            Self::ScalingGroup { group } => {
+                format!("it is a member of Auto Scaling group {group}, which replaces stopped members itself")
+            }
+            Self::NothingToStart { why } => format!("it runs, and a start does not help it: {why}"),
+            Self::NotInThisVersion { ailment, remedy } => format!(
+                "`heal.{}: {remedy}` is not in this version yet: people are told, nothing is done",
+                ailment.policy_key()
+            ),
+        }
+    }
+}
+
+fn sentence_of_pause(
+    source: &str,
+    by: &Option<String>,
+    because: &Option<String>,
+    until: Option<Timestamp>,
+) -> String {
+    let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let because = because
+        .as_ref()
+        .map(|text| format!(": {text}"))
+        .unwrap_or_default();
+    let until = until.map_or_else(
+        || "until it is cleared".to_owned(),
+        |until| format!("until {until:.0}"),
+    );
+    format!("paused{by} {until} ({source}){because}")
+}
+
+/// A duration as people write it in a policy: `1h 5m`, `40s`.
+pub fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let parts = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let mut rest = seconds;
+    let mut words = Vec::new();
+    for (size, unit) in parts {
+        if rest >= size && words.len() < 2 {
+            words.push(format!("{}{unit}", rest / size));
+            rest %= size;
+        }
+    }
+    if words.is_empty() {
+        "0s".to_owned()
+    } else {
+        words.join(" ")
+    }
+}

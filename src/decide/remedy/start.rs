@@ -1,0 +1,156 @@
+//! Start a stopped instance.
+//!
+//! Additive: it takes nothing from anyone, so it needs no slot order, no window, no concurrency slot and no complete view
+//! of the service. The registration that a stopped instance kept in its target groups is used again.
+
+use super::{Case, Proposal, Remedy, gates};
+use crate::decide::hold::HoldReason;
+use crate::model::{AilmentKind, Incident, InstanceState, Lifecycle, RepairId, RootDevice, StartOf};
+use std::time::Duration;
+
+/// The least grace of a person's stop that could not be announced to anybody.
+const GRACE_OF_UNANNOUNCED_STOP: Duration = Duration::from_secs(3600);
+
+pub(super) struct Start;
+
+impl Remedy for Start {
+    fn propose(&self, case: &Case<'_>) -> Proposal {
+        let mut holds = gates::gates(case);
+        not_startable(case, &mut holds);
+        of_operator(case, &mut holds);
+        if let Some(incident) = case.incident {
+            of_incident(case, incident, &mut holds);
+        }
+        if case.surplus {
+            holds.push(HoldReason::Surplus);
+        }
+        if holds.is_empty() {
+            Proposal::Start(start_of(case))
+        } else {
+            Proposal::Hold(holds)
+        }
+    }
+}
+
+fn start_of(case: &Case<'_>) -> StartOf {
+    StartOf {
+        slot: case.slot_name.clone(),
+        repair: case
+            .incident
+            .map_or_else(|| RepairId::new("none"), |incident| incident.repair.clone()),
+        attempt: case.incident.map_or(1, |incident| {
+            u32::try_from(incident.attempts.len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1)
+        }),
+    }
+}
+
+/// S17: what AWS does not let, or others decide about.
+fn not_startable(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
+    let instance = case.instance;
+    match &instance.state {
+        InstanceState::Stopped => {}
+        InstanceState::Stopping => holds.push(HoldReason::Stopping),
+        other => {
+            holds.push(HoldReason::NothingToStart {
+                why: format!("its state is {}", other.as_str()),
+            });
+        }
+    }
+    match &instance.lifecycle {
+        Lifecycle::OnDemand | Lifecycle::Scheduled | Lifecycle::CapacityBlock => {}
+        Lifecycle::Spot => holds.push(HoldReason::Spot),
+        Lifecycle::Unknown(word) => holds.push(HoldReason::UnknownLifecycle { word: word.clone() }),
+    }
+    if instance.root_device == RootDevice::InstanceStore {
+        holds.push(HoldReason::InstanceStore);
+    }
+    if let Some(group) = instance.auto_scaling_group() {
+        // Starting it would race the group, which is about to terminate and replace it; in a warm pool it is stopped on
+        // purpose.
+        holds.push(HoldReason::ScalingGroup {
+            group: group.to_owned(),
+        });
+    }
+}
+
+/// S18: a person's stop is announced, undone once after its grace, and respected when it comes again.
+fn of_operator(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
+    if case.ailment.kind != AilmentKind::StoppedByOperator {
+        return;
+    }
+    let undone = case
+        .memory
+        .is_some_and(|memory| !memory.operator_stops_undone.is_empty());
+    let under_way = case
+        .incident
+        .is_some_and(|incident| incident.pending_attempt().is_some());
+    if undone && !under_way {
+        let why = "stopped it again within 7 days of keepgreen undoing that".to_owned();
+        holds.push(HoldReason::StopRespected { why });
+        return;
+    }
+    let announced = case
+        .incident
+        .is_some_and(|incident| case.input.delivered.contains(&announcement_key(&incident.repair)));
+    let chosen = case.input.policy.grace.operator_stop;
+    let grace = if announced {
+        chosen
+    } else {
+        chosen.max(GRACE_OF_UNANNOUNCED_STOP)
+    };
+    let timer = case
+        .memory
+        .and_then(|memory| memory.timers.get(&AilmentKind::StoppedByOperator));
+    let lasted = timer.map_or(Duration::ZERO, |timer| timer.lasted);
+    if lasted < grace {
+        let why = if announced {
+            "a person stopped it; people were told that it will be started"
+        } else {
+            "a person stopped it, and nobody could be told yet that it will be started"
+        };
+        holds.push(HoldReason::Grace {
+            ailment: AilmentKind::StoppedByOperator,
+            left: grace.saturating_sub(lasted),
+            why: Some(why.to_owned()),
+        });
+    }
+}
+
+/// The notice that announces that a person's stop will be undone.
+pub(crate) fn announcement_key(repair: &RepairId) -> String {
+    format!("repair/{repair}/announced")
+}
+
+/// S11: quarantine, cooldown, an attempt that is still awaited.
+fn of_incident(case: &Case<'_>, incident: &Incident, holds: &mut Vec<HoldReason>) {
+    if let Some(since) = incident.quarantined {
+        holds.push(HoldReason::Quarantined {
+            since,
+            failed: incident.failed_attempts(),
+        });
+        return;
+    }
+    if let Some(attempt) = incident.pending_attempt() {
+        holds.push(HoldReason::Starting {
+            attempt: attempt.number,
+            lasted: attempt.lasted,
+            boot_grace: case.input.policy.grace.boot,
+        });
+        return;
+    }
+    if incident.wait > Duration::ZERO {
+        holds.push(match &incident.retry {
+            Some(retry) => HoldReason::Retry {
+                why: retry.why.clone(),
+                tries: retry.tries,
+                left: incident.wait,
+            },
+            None => HoldReason::Cooldown {
+                failed: incident.failed_attempts(),
+                left: incident.wait,
+            },
+        });
+    }
+}

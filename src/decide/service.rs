@@ -1,0 +1,419 @@
+//! From one look at one service to its plan.
+
+use super::claims::{Claims, Owner};
+use super::finding::Finding;
+use super::fold::{LEAST_BETWEEN_LOOKS, members, true_coverage};
+use super::hold::{Hold, HoldReason};
+use super::plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
+use super::remedy::{Case, Proposal, chosen};
+use super::verdict::{Health, Verdict, target_of, verdict};
+use super::{findings, notices};
+use crate::model::{
+    AilmentKind, Incident, Instance, InstanceId, InstanceState, JournaledIntent, Observation, PauseReading,
+    ServiceMemory, SlotName, StartOf, Step,
+};
+use crate::policy::{Policy, Slot, SlotState};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Everything that a plan depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    pub policy: &'a Policy,
+    pub claims: &'a Claims,
+    pub look: &'a Observation,
+    /// With `look` already folded in.
+    pub memory: &'a ServiceMemory,
+    /// Intents of this service that have not ended.
+    pub unsettled: &'a [JournaledIntent],
+    /// Ids of open intents whose kind this version does not know.
+    pub unknown_intents: &'a [String],
+    pub pauses: &'a PauseReading,
+    /// Keys of notices that reached somebody.
+    pub delivered: &'a BTreeSet<String>,
+    pub limits: FleetLimits,
+    /// Whether any channel could tell anybody anything.
+    pub can_announce: bool,
+    pub interval: Duration,
+    pub now: Timestamp,
+}
+
+/// The account's caps and how much of them is used.
+#[derive(Clone, Copy, Debug)]
+pub struct FleetLimits {
+    pub mutations_last_hour: u32,
+    pub mutations_per_hour: u32,
+}
+
+/// Makes the plan. Pure and total.
+pub fn decide(input: &Input<'_>) -> Plan {
+    let mut judged = judge_slots(input);
+    let steps = cap_and_batch(input, &mut judged);
+    let coverage = true_coverage(input.look, input.memory);
+    let holds = collect_holds(&judged);
+    let findings = findings::find(input, &judged, &coverage);
+    let due = if steps.is_empty() {
+        due_by_time(&judged)
+    } else {
+        Due::Now
+    };
+    let mut plan = Plan {
+        service: input.policy.service.clone(),
+        policy_version: input.policy.version.clone(),
+        due,
+        next_check: next_check(input, &judged, !steps.is_empty()),
+        steps,
+        holds,
+        findings,
+        slots: judged.into_iter().map(|slot| slot.view).collect(),
+        pauses: input
+            .pauses
+            .set
+            .iter()
+            .filter(|pause| pause.holds_at(input.now))
+            .cloned()
+            .collect(),
+        gaps: coverage.gaps().to_vec(),
+        notices: Vec::new(),
+    };
+    plan.notices = notices::of_plan(input, &plan);
+    plan
+}
+
+/// The memory with the plan's findings in it, so that each keeps the time of its first look.
+pub fn remember_findings(memory: &ServiceMemory, findings: &[Finding], now: Timestamp) -> ServiceMemory {
+    let mut after = memory.clone();
+    after.standing = findings
+        .iter()
+        .map(|finding| {
+            let known = memory.standing.get(&finding.key);
+            let looks = known.map_or(1, |standing| standing.looks.saturating_add(1));
+            let since = known.map_or(now, |standing| standing.since);
+            (finding.key.clone(), crate::model::Standing { since, looks })
+        })
+        .collect();
+    after
+}
+
+/// One slot, judged.
+pub(super) struct JudgedSlot<'a> {
+    pub slot: &'a Slot,
+    pub members: Vec<(&'a Instance, Verdict)>,
+    pub surplus: BTreeSet<InstanceId>,
+    pub starts: BTreeMap<InstanceId, (StartOf, String)>,
+    pub view: SlotView,
+}
+
+fn judge_slots<'a>(input: &Input<'a>) -> Vec<JudgedSlot<'a>> {
+    let mut by_slot = members(input.look, input.claims);
+    let mut judged = Vec::new();
+    for (name, slot) in &input.policy.slots {
+        let members: Vec<(&Instance, Verdict)> = by_slot
+            .remove(name)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|i| (i, verdict(input.look, slot, i, input.memory.instances.get(&i.id))))
+            .collect();
+        let surplus = surplus(input, name, slot, &members);
+        let mut starts = BTreeMap::new();
+        let mut instances = Vec::new();
+        for (instance, verdict) in &members {
+            let (start, holds) = propose(input, (name, slot), instance, verdict, &surplus);
+            if let Some(start) = start {
+                starts.insert(instance.id.clone(), start);
+            }
+            instances.push(view_of(input, slot, instance, verdict, holds));
+        }
+        let desired = if slot.state == SlotState::Running {
+            "running"
+        } else {
+            "stopped"
+        };
+        let view = SlotView {
+            name: name.clone(),
+            desired,
+            count: slot.count,
+            instances,
+        };
+        judged.push(JudgedSlot {
+            slot,
+            members,
+            surplus,
+            starts,
+            view,
+        });
+    }
+    judged
+}
+
+/// The stopped matches that the slot does not need: of those, the ones most recently in traffic are started.
+fn surplus(
+    input: &Input<'_>,
+    name: &SlotName,
+    slot: &Slot,
+    members: &[(&Instance, Verdict)],
+) -> BTreeSet<InstanceId> {
+    let is_down = |i: &Instance| matches!(i.state, InstanceState::Stopped | InstanceState::Stopping);
+    let is_up = |i: &Instance| {
+        matches!(
+            i.state,
+            InstanceState::Pending | InstanceState::Running | InstanceState::Unknown(_)
+        )
+    };
+    let up = members.iter().filter(|(i, _)| is_up(i)).count();
+    // While the listing is partial, what was up and is not in it still counts as up.
+    let unseen_up = input
+        .memory
+        .instances
+        .iter()
+        .filter(|(id, memory)| {
+            memory.slot == *name && memory.was_up && !members.iter().any(|(i, _)| i.id == **id)
+        })
+        .count();
+    let wanted = usize::try_from(slot.count).unwrap_or(usize::MAX);
+    let lacking = wanted.saturating_sub(up).saturating_sub(unseen_up);
+    let mut down: Vec<&Instance> = members.iter().map(|(i, _)| *i).filter(|i| is_down(i)).collect();
+    down.sort_by_key(|instance| {
+        let remembered = input.memory.instances.get(&instance.id);
+        let in_traffic = remembered.and_then(|memory| memory.last_in_traffic);
+        let registered = is_registered(input.look, slot, instance);
+        std::cmp::Reverse((
+            in_traffic,
+            registered,
+            instance.launched_at,
+            std::cmp::Reverse(instance.id.clone()),
+        ))
+    });
+    down.into_iter()
+        .skip(lacking)
+        .map(|instance| instance.id.clone())
+        .collect()
+}
+
+fn is_registered(look: &Observation, slot: &Slot, instance: &Instance) -> bool {
+    slot.target_groups.iter().any(|wanted| {
+        look.groups
+            .get(&wanted.name)
+            .is_some_and(|group| target_of(group, wanted, instance).is_some())
+    })
+}
+
+/// What the policy's remedies want of one instance: a start, or everything that holds it back.
+fn propose(
+    input: &Input<'_>,
+    (slot_name, slot): (&SlotName, &Slot),
+    instance: &Instance,
+    verdict: &Verdict,
+    surplus: &BTreeSet<InstanceId>,
+) -> (Option<(StartOf, String)>, Vec<HoldReason>) {
+    let mut start = None;
+    let mut holds = BTreeSet::new();
+    if slot.state == SlotState::Stopped {
+        return (None, Vec::new());
+    }
+    for ailment in &verdict.ailments {
+        let case = Case {
+            input,
+            slot_name,
+            slot,
+            instance,
+            verdict,
+            ailment,
+            memory: input.memory.instances.get(&instance.id),
+            incident: input.memory.incidents.get(&instance.id),
+            surplus: surplus.contains(&instance.id),
+        };
+        match chosen(&input.policy.heal, ailment.kind).propose(&case) {
+            Proposal::Start(of) => start = Some((of, ailment.evidence.clone())),
+            Proposal::Hold(reasons) => holds.extend(reasons),
+        }
+    }
+    (start, holds.into_iter().collect())
+}
+
+fn view_of(
+    input: &Input<'_>,
+    slot: &Slot,
+    instance: &Instance,
+    verdict: &Verdict,
+    holds: Vec<HoldReason>,
+) -> InstanceView {
+    let checks = input.look.statuses.get(&instance.id).map_or_else(
+        || "no status checks".to_owned(),
+        |c| format!("system {}, instance {}", c.system.as_str(), c.instance.as_str()),
+    );
+    InstanceView {
+        id: instance.id.clone(),
+        state: instance.state.as_str().to_owned(),
+        zone: instance.zone.as_ref().map(ToString::to_string),
+        health: verdict.health.clone(),
+        ailments: verdict.ailments.clone(),
+        targets: slot
+            .target_groups
+            .iter()
+            .map(|wanted| target_view(input.look, wanted, instance))
+            .collect(),
+        image: verdict.image.clone(),
+        holds,
+        incident: input.memory.incidents.get(&instance.id).cloned(),
+        checks,
+    }
+}
+
+fn target_view(
+    look: &Observation,
+    wanted: &crate::policy::SlotTargetGroup,
+    instance: &Instance,
+) -> TargetView {
+    let group = look.groups.get(&wanted.name);
+    let target = group.and_then(|group| target_of(group, wanted, instance));
+    let state = match (group, target) {
+        (None, _) => "unknown",
+        (Some(_), None) => "deregistered",
+        (Some(_), Some(target)) => target.health.state.as_str(),
+    };
+    TargetView {
+        target_group: wanted.name.clone(),
+        port: wanted.port.or(group.and_then(|group| group.port)),
+        state: state.to_owned(),
+        reason: target.and_then(|target| target.health.reason.clone()),
+    }
+}
+
+/// Puts the starts of all slots into as few requests as possible, under the account's hourly cap.
+fn cap_and_batch(input: &Input<'_>, judged: &mut [JudgedSlot<'_>]) -> Vec<PlannedStep> {
+    let FleetLimits {
+        mutations_last_hour: used,
+        mutations_per_hour: limit,
+    } = input.limits;
+    let mut left = limit.saturating_sub(used);
+    let starts: Vec<(InstanceId, StartOf, String)> = judged
+        .iter()
+        .flat_map(|slot| {
+            slot.starts
+                .iter()
+                .map(|(id, (of, why))| (id.clone(), of.clone(), why.clone()))
+        })
+        .collect();
+    let mut steps = Vec::new();
+    for batch in starts.chunks(Step::MOST_STARTED_AT_ONCE) {
+        if left == 0 {
+            hold_back(judged, batch, &HoldReason::HourlyCap { used, limit });
+            continue;
+        }
+        left -= 1;
+        let instances: BTreeMap<_, _> = batch.iter().map(|(id, of, _)| (id.clone(), of.clone())).collect();
+        let whys: BTreeSet<&str> = batch.iter().map(|(_, _, why)| why.as_str()).collect();
+        let why = whys.into_iter().collect::<Vec<_>>().join("; ");
+        steps.push(PlannedStep {
+            step: Step::Start { instances },
+            why,
+        });
+    }
+    steps
+}
+
+fn hold_back(judged: &mut [JudgedSlot<'_>], batch: &[(InstanceId, StartOf, String)], reason: &HoldReason) {
+    for view in judged.iter_mut().flat_map(|slot| slot.view.instances.iter_mut()) {
+        if batch.iter().any(|(id, ..)| *id == view.id) {
+            view.holds.push(reason.clone());
+        }
+    }
+}
+
+fn collect_holds(judged: &[JudgedSlot<'_>]) -> Vec<Hold> {
+    let of_slot = |slot: &SlotView| {
+        let name = slot.name.clone();
+        let holds = slot.instances.iter().flat_map(|view| {
+            view.holds
+                .iter()
+                .map(|reason| (Some(view.id.clone()), reason.clone()))
+                .collect::<Vec<_>>()
+        });
+        holds
+            .map(|(instance, reason)| Hold {
+                slot: name.clone(),
+                instance,
+                reason,
+            })
+            .collect::<Vec<_>>()
+    };
+    judged.iter().flat_map(|slot| of_slot(&slot.view)).collect()
+}
+
+/// Whether some instance is held back by nothing but time.
+fn due_by_time(judged: &[JudgedSlot<'_>]) -> Due {
+    let by_time_alone = |view: &InstanceView| {
+        let startable = view.ailments.iter().any(|ailment| {
+            matches!(
+                ailment.kind,
+                AilmentKind::Stopped | AilmentKind::StoppedByOperator
+            )
+        });
+        let mut of_start = view
+            .holds
+            .iter()
+            .filter(|hold| !concerns_another_ailment(hold))
+            .peekable();
+        startable && of_start.peek().is_some() && of_start.all(HoldReason::ends_by_time)
+    };
+    let waiting = judged
+        .iter()
+        .flat_map(|slot| &slot.view.instances)
+        .any(by_time_alone);
+    if waiting { Due::ByTime } else { Due::Nothing }
+}
+
+/// A dead image or a scheduled event has its own holds, which do not keep the instance from being started.
+fn concerns_another_ailment(hold: &HoldReason) -> bool {
+    let stops = [AilmentKind::Stopped, AilmentKind::StoppedByOperator];
+    match hold {
+        HoldReason::AlertOnly { ailment } | HoldReason::NotInThisVersion { ailment, .. } => {
+            !stops.contains(ailment)
+        }
+        _ => false,
+    }
+}
+
+/// A service under repair is due every 10 s (or the interval); otherwise at the interval, or when a wait ends.
+fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: bool) -> Timestamp {
+    let under_repair = acts
+        || input.memory.incidents.values().any(is_under_repair)
+        || judged
+            .iter()
+            .flat_map(|slot| &slot.members)
+            .any(|(instance, verdict)| {
+                matches!(verdict.health, Health::Ailing { .. }) && instance.state != InstanceState::Terminated
+            });
+    let soon = LEAST_BETWEEN_LOOKS.min(input.interval);
+    let mut wait = if under_repair { soon } else { input.interval };
+    let lefts = judged
+        .iter()
+        .flat_map(|slot| &slot.view.instances)
+        .flat_map(|view| &view.holds);
+    for left in lefts.filter_map(HoldReason::left) {
+        wait = wait.min(left.max(Duration::from_secs(1)));
+    }
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(60));
+    input.now.saturating_add(wait).unwrap_or(input.now)
+}
+
+fn is_under_repair(incident: &Incident) -> bool {
+    incident.healed.is_none() && incident.quarantined.is_none()
+}
+
+/// Instances in this look that more than one slot claims.
+pub(super) fn disputed(input: &Input<'_>) -> Vec<(InstanceId, Vec<String>)> {
+    let of = |instance: &Instance| match input.claims.owner_of(instance) {
+        Owner::Disputed(owners) => {
+            let names = owners
+                .iter()
+                .map(|(service, slot)| format!("{service}/{slot}"))
+                .collect();
+            Some((instance.id.clone(), names))
+        }
+        _ => None,
+    };
+    input.look.instances.values().filter_map(of).collect()
+}

@@ -1,0 +1,4 @@
+//! scaffold
+mod types;
+mod window;
+pub use types::*;

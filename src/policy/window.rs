@@ -1,0 +1,3 @@
+//! scaffold
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window;
