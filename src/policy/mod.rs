@@ -1,0 +1,20 @@
+//! What should be.
+mod decode;
+mod defaults;
+mod duration;
+mod names;
+mod overlap;
+mod parse;
+mod problem;
+mod replace;
+mod schema;
+mod slots;
+mod tree;
+mod types;
+mod window;
+
+pub use duration::{DurationError, MAX_DURATION, format_duration, parse_duration};
+pub use parse::{Channels, Parsed, parse_policy, version_of};
+pub use problem::{Colour, MAX_PROBLEMS_PER_FILE, Problem, render_json, render_text};
+pub use types::*;
+pub use window::{Occurrence, Window, WindowError};
