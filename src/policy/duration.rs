@@ -107,10 +107,10 @@ pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0 => "0s".to_owned(),
-        // 24h rather than 1d, as people say it; whole days from two on.
+        // 24h rather than 1d and 60s rather than 1m, as people say it.
         s if s % 86_400 == 0 && s > 86_400 => format!("{}d", s / 86_400),
         s if s % 3_600 == 0 => format!("{}h", s / 3_600),
-        s if s % 60 == 0 => format!("{}m", s / 60),
+        s if s % 60 == 0 && s > 60 => format!("{}m", s / 60),
         s => format!("{s}s"),
     }
 }

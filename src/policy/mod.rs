@@ -2,6 +2,7 @@
 mod decode;
 mod defaults;
 mod duration;
+mod load;
 mod names;
 mod overlap;
 mod parse;
@@ -16,9 +17,14 @@ mod types;
 mod window;
 
 pub use duration::{DurationError, MAX_DURATION, format_duration, parse_duration};
+pub use load::{
+    Loaded, MAX_FILE_BYTES, MAX_FILES, MAX_FOLDER_BYTES, SourceFile, load_files, load_folder, load_texts,
+    read_folder,
+};
 pub use parse::{Channels, Parsed, parse_policy, version_of};
 pub use problem::{Colour, MAX_PROBLEMS_PER_FILE, Problem, render_json, render_text};
 pub use schema::{config_schema, policy_schema, schema_text};
 pub use types::*;
 pub use window::{Occurrence, Window, WindowError};
-#[cfg(test)] mod schema_tests;
+#[cfg(test)]
+mod schema_tests;

@@ -11,7 +11,8 @@
 
 use super::names;
 use super::types::{Policy, Selector};
-use std::collections::BTreeMap;
+use crate::model::{ServiceName, SlotName};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How sure it is that two selectors share an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ fn between_tags(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>
 
 /// Whether two policies can be about the same account and region. What a policy leaves out comes from the
 /// environment, which may be anything: only two different values tell them apart.
-pub(super) fn same_scope(one: &Policy, other: &Policy) -> bool {
+fn same_scope(one: &Policy, other: &Policy) -> bool {
     let differ = |one: Option<&str>, other: Option<&str>| matches!((one, other), (Some(one), Some(other)) if one != other);
     let region = |policy: &Policy| policy.region.as_ref().map(|region| region.as_str().to_owned());
     !differ(account(one).as_deref(), account(other).as_deref())
@@ -79,6 +80,107 @@ fn account(policy: &Policy) -> Option<String> {
         .map(|account| account.as_str())
         .or_else(of_role)
         .map(str::to_owned)
+}
+
+/// Why two policies cannot be in force together, as one of the two sees it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Clash {
+    /// Both are the policy of this service.
+    Service(ServiceName),
+    /// This slot selects what that slot of the other service does.
+    Slot {
+        slot: SlotName,
+        other_service: ServiceName,
+        other_slot: SlotName,
+        why: String,
+    },
+}
+
+/// Every clash, once from each side: the index of the policy, that of the other, and why. Sorted.
+pub(super) fn clashes(policies: &[&Policy]) -> Vec<(usize, usize, Clash)> {
+    let mut found = BTreeSet::new();
+    let mut by_service: BTreeMap<&ServiceName, Vec<usize>> = BTreeMap::new();
+    for (index, policy) in policies.iter().enumerate() {
+        by_service.entry(&policy.service).or_default().push(index);
+    }
+    for (service, indexes) in by_service {
+        for one in &indexes {
+            for other in indexes.iter().filter(|other| *other != one) {
+                found.insert((*one, *other, Clash::Service(service.clone())));
+            }
+        }
+    }
+    slot_clashes(policies, &mut found);
+    found.into_iter().collect()
+}
+
+/// A slot of a policy, by the policy's index.
+type Claim<'p> = (usize, &'p SlotName, &'p Selector);
+
+/// Comparing each slot with each other would take seconds for a thousand policies on every change of a file. Two
+/// selectors can only share instances for certain if one has everything that the other has: so each is compared with
+/// those that have its rarest tag, id or group.
+fn slot_clashes(policies: &[&Policy], found: &mut BTreeSet<(usize, usize, Clash)>) {
+    let slots = |(index, policy): (usize, &&'_ Policy)| -> Vec<(usize, SlotName, Selector)> {
+        policy
+            .slots
+            .iter()
+            .map(|(name, slot)| (index, name.clone(), slot.select.clone()))
+            .collect()
+    };
+    let all: Vec<(usize, SlotName, Selector)> = policies.iter().enumerate().flat_map(slots).collect();
+    let mut holders: BTreeMap<Mark<'_>, Vec<Claim<'_>>> = BTreeMap::new();
+    for (index, name, selector) in &all {
+        for mark in marks(selector) {
+            holders.entry(mark).or_default().push((*index, name, selector));
+        }
+    }
+    for (index, name, selector) in &all {
+        let mut lists: Vec<&Vec<Claim<'_>>> = marks(selector)
+            .iter()
+            .filter_map(|mark| holders.get(mark))
+            .collect();
+        if matches!(selector, Selector::Tags(_)) {
+            lists.sort_by_key(|list| list.len());
+            lists.truncate(1);
+        }
+        for (other_index, other_name, other) in lists.into_iter().flatten() {
+            let (Some(policy), Some(other_policy)) = (policies.get(*index), policies.get(*other_index))
+            else {
+                continue;
+            };
+            if policy.service == other_policy.service || !same_scope(policy, other_policy) {
+                continue;
+            }
+            let Some(Overlap::Certain(why)) = between(selector, other) else {
+                continue;
+            };
+            let clash = |slot: &SlotName, policy: &Policy, other_slot: &SlotName| Clash::Slot {
+                slot: slot.clone(),
+                other_service: policy.service.clone(),
+                other_slot: other_slot.clone(),
+                why: why.clone(),
+            };
+            found.insert((*index, *other_index, clash(name, other_policy, other_name)));
+            found.insert((*other_index, *index, clash(other_name, policy, name)));
+        }
+    }
+}
+
+/// One thing that a selector asks of an instance.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mark<'s> {
+    Tag(&'s str, &'s str),
+    Id(&'s str),
+    Group(&'s str),
+}
+
+fn marks(selector: &Selector) -> Vec<Mark<'_>> {
+    match selector {
+        Selector::Tags(tags) => tags.iter().map(|(key, value)| Mark::Tag(key, value)).collect(),
+        Selector::InstanceIds(ids) => ids.iter().map(|id| Mark::Id(id.as_str())).collect(),
+        Selector::AutoScalingGroup(name) => vec![Mark::Group(name)],
+    }
 }
 
 #[cfg(test)]

@@ -46,6 +46,19 @@ pub struct Parsed {
     pub(super) places: Places,
 }
 
+impl Parsed {
+    /// A file whose text could not be had. What it asks for is unknown, so it asks for nothing.
+    pub(super) fn unreadable(problem: Problem) -> Self {
+        Self {
+            policy: None,
+            problems: vec![problem],
+            service: None,
+            pause: PolicyPause::Off,
+            places: Places::default(),
+        }
+    }
+}
+
 /// Where the parts of a policy stand that other files can contradict.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {

@@ -8,7 +8,8 @@ use super::defaults;
 use super::duration::{self, format_duration};
 use super::names::{self, Rule};
 use super::types::{
-    OldInstance, OnDeregistered, OnImpaired, OnOperatorStop, OnReplaceable, OnScheduledEvent, OnStopped, SlotState,
+    OldInstance, OnDeregistered, OnImpaired, OnOperatorStop, OnReplaceable, OnScheduledEvent, OnStopped,
+    SlotState,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -478,7 +479,10 @@ pub(super) struct RescueImage {
 impl Default for RescueImage {
     fn default() -> Self {
         let default = defaults::RESCUE_IMAGE;
-        Self { every: Span::of(default.every), keep: default.keep }
+        Self {
+            every: Span::of(default.every),
+            keep: default.keep,
+        }
     }
 }
 

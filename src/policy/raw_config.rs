@@ -137,7 +137,10 @@ pub(super) struct Breaker {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { percent: defaults::BREAKER_PERCENT, at_least: defaults::BREAKER_AT_LEAST }
+        Self {
+            percent: defaults::BREAKER_PERCENT,
+            at_least: defaults::BREAKER_AT_LEAST,
+        }
     }
 }
 

@@ -38,7 +38,11 @@ fn tighten(part: &mut Value) {
                 map.insert("type".to_owned(), only);
             }
         }
-        if map.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint")) {
+        if map
+            .get("format")
+            .and_then(Value::as_str)
+            .is_some_and(|format| format.starts_with("uint"))
+        {
             map.remove("format");
         }
         let null = |branch: &Value| branch.get("type").and_then(Value::as_str) == Some("null");
@@ -69,7 +73,11 @@ pub(super) fn homes_in_config(key: &str) -> Vec<String> {
 }
 
 fn homes(schema: &Value, key: &str) -> Vec<String> {
-    maps(schema).into_iter().filter(|(_, keys)| keys.contains(key)).map(|(path, _)| path).collect()
+    maps(schema)
+        .into_iter()
+        .filter(|(_, keys)| keys.contains(key))
+        .map(|(path, _)| path)
+        .collect()
 }
 
 /// Every map of a schema with its path and its keys. A key that is a name is `NAME` in the path, a list's item `[]`.
@@ -82,7 +90,9 @@ pub(super) fn maps(schema: &Value) -> Vec<(String, BTreeSet<String>)> {
 /// Schemas made from types that do not contain themselves end; the depth of references is that of the types.
 fn walk(root: &Value, part: &Value, path: String, found: &mut Vec<(String, BTreeSet<String>)>) {
     if let Some(reference) = part.get("$ref").and_then(Value::as_str)
-        && let Some(target) = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer))
+        && let Some(target) = reference
+            .strip_prefix('#')
+            .and_then(|pointer| root.pointer(pointer))
     {
         walk(root, target, path.clone(), found);
     }
@@ -94,7 +104,11 @@ fn walk(root: &Value, part: &Value, path: String, found: &mut Vec<(String, BTree
     if let Some(properties) = part.get("properties").and_then(Value::as_object) {
         found.push((path.clone(), properties.keys().cloned().collect()));
         for (key, value) in properties {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let path = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
             walk(root, value, path, found);
         }
     }
@@ -103,7 +117,10 @@ fn walk(root: &Value, part: &Value, path: String, found: &mut Vec<(String, BTree
     }
     // Maps whose keys are names: by pattern, or any.
     let by_pattern = part.get("patternProperties").and_then(Value::as_object);
-    let named = by_pattern.into_iter().flat_map(|patterns| patterns.values()).chain(part.get("additionalProperties"));
+    let named = by_pattern
+        .into_iter()
+        .flat_map(|patterns| patterns.values())
+        .chain(part.get("additionalProperties"));
     for value in named.filter(|value| value.is_object()) {
         walk(root, value, format!("{path}.NAME"), found);
     }
