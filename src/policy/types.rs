@@ -1,5 +1,5 @@
 //! A validated policy: what should be, for one service. Nothing in here can be out of range or contradict
-//! itself: [`super::parse`] checks once, and nobody checks again.
+//! itself: [`super::parse_policy`] checks once, and nobody checks again.
 //!
 //! The meaning of each key is documented for users in `policies/README.md`; durations are wall-clock durations.
 
@@ -7,6 +7,8 @@ use crate::model::{
     AccountId, ChannelName, ImageId, InstanceId, PolicyVersion, Region, ServiceName, SlotName,
 };
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -67,8 +69,11 @@ pub struct Slot {
     pub target_groups: Vec<SlotTargetGroup>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a slot is meant to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum SlotState {
+    /// It serves: what stopped is healed.
     Running,
     /// An idle slot: keepgreen never starts, stops or deregisters anything in it.
     Stopped,
@@ -111,37 +116,69 @@ pub struct Heal {
     pub force_stop: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Stopped by AWS, by the guest, or for an unknown reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnStopped {
+    /// Start it.
     Start,
+    /// Tell people, and leave it.
     Alert,
 }
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+
+/// Stopped by a person or their tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnOperatorStop {
+    /// Announce it, and start it once `grace.operator_stop` is over.
     Start,
+    /// Leave it, without an alert.
     Respect,
+    /// Tell people, and leave it.
     Alert,
 }
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+
+/// Running, but not in its target group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnDeregistered {
+    /// Register it.
     Register,
+    /// Tell people, and leave it.
     Alert,
 }
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+
+/// Ailing although it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnImpaired {
+    /// Reboot it.
     Reboot,
+    /// Stop and start it, which moves it to other hardware.
     Relocate,
+    /// Launch another one, then retire it; needs `replace`.
     Replace,
+    /// Tell people, and leave it.
     Alert,
 }
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+
+/// AWS scheduled maintenance or retirement of its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnScheduledEvent {
+    /// Stop and start it before, which moves it to other hardware.
     Relocate,
+    /// Tell people, and leave it.
     Alert,
 }
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+
+/// It cannot be rebuilt, or is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnReplaceable {
+    /// Launch another one; needs `replace`.
     Replace,
+    /// Tell people, and leave it.
     Alert,
 }
 
@@ -195,9 +232,13 @@ pub struct Keep {
     pub network_interface: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What becomes of an instance that was replaced, once it is drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OldInstance {
+    /// Stop it.
     Stop,
+    /// Terminate it.
     Terminate,
 }
 

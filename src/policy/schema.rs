@@ -1,0 +1,127 @@
+//! JSON Schemas (draft 2020-12) of the policy and the config file, from the types in [`super::raw`].
+
+use super::{raw, raw_config};
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The schema of a policy file.
+pub fn policy_schema() -> Value {
+    schema_of::<raw::Policy>()
+}
+
+/// The schema of the config file.
+pub fn config_schema() -> Value {
+    schema_of::<raw_config::Config>()
+}
+
+/// A schema as a file's text.
+pub fn schema_text(schema: &Value) -> String {
+    format!("{schema:#}\n")
+}
+
+fn schema_of<T: schemars::JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_deserialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    tighten(&mut schema);
+    schema
+}
+
+/// Takes out what the generator derives from Rust's types and no file may hold: `null` for a key that can be left
+/// out, and integer formats that no editor knows.
+fn tighten(part: &mut Value) {
+    if let Some(map) = part.as_object_mut() {
+        if let Some(Value::Array(types)) = map.get_mut("type") {
+            types.retain(|kind| kind != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                map.insert("type".to_owned(), only);
+            }
+        }
+        if map
+            .get("format")
+            .and_then(Value::as_str)
+            .is_some_and(|format| format.starts_with("uint"))
+        {
+            map.remove("format");
+        }
+        let null = |branch: &Value| branch.get("type").and_then(Value::as_str) == Some("null");
+        if let Some(Value::Array(branches)) = map.get_mut("anyOf") {
+            branches.retain(|branch| !null(branch));
+            if let [Value::Object(only)] = branches.as_slice() {
+                let only = only.clone();
+                map.remove("anyOf");
+                map.extend(only);
+            }
+        }
+    }
+    match part {
+        Value::Object(map) => map.values_mut().for_each(tighten),
+        Value::Array(items) => items.iter_mut().for_each(tighten),
+        _ => {}
+    }
+}
+
+/// Where a policy has this key: the paths of the maps, `""` for the file itself.
+pub(super) fn homes_in_policy(key: &str) -> Vec<String> {
+    homes(&policy_schema(), key)
+}
+
+/// Where the config file has this key.
+pub(super) fn homes_in_config(key: &str) -> Vec<String> {
+    homes(&config_schema(), key)
+}
+
+fn homes(schema: &Value, key: &str) -> Vec<String> {
+    maps(schema)
+        .into_iter()
+        .filter(|(_, keys)| keys.contains(key))
+        .map(|(path, _)| path)
+        .collect()
+}
+
+/// Every map of a schema with its path and its keys. A key that is a name is `NAME` in the path, a list's item `[]`.
+pub(super) fn maps(schema: &Value) -> Vec<(String, BTreeSet<String>)> {
+    let mut found = Vec::new();
+    walk(schema, schema, String::new(), &mut found);
+    found
+}
+
+/// Schemas made from types that do not contain themselves end; the depth of references is that of the types.
+fn walk(root: &Value, part: &Value, path: String, found: &mut Vec<(String, BTreeSet<String>)>) {
+    if let Some(reference) = part.get("$ref").and_then(Value::as_str)
+        && let Some(target) = reference
+            .strip_prefix('#')
+            .and_then(|pointer| root.pointer(pointer))
+    {
+        walk(root, target, path.clone(), found);
+    }
+    for key in ["oneOf", "anyOf", "allOf"] {
+        for branch in part.get(key).and_then(Value::as_array).into_iter().flatten() {
+            walk(root, branch, path.clone(), found);
+        }
+    }
+    if let Some(properties) = part.get("properties").and_then(Value::as_object) {
+        found.push((path.clone(), properties.keys().cloned().collect()));
+        for (key, value) in properties {
+            let path = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
+            walk(root, value, path, found);
+        }
+    }
+    if let Some(items) = part.get("items") {
+        walk(root, items, format!("{path}[]"), found);
+    }
+    // Maps whose keys are names: by pattern, or any.
+    let by_pattern = part.get("patternProperties").and_then(Value::as_object);
+    let named = by_pattern
+        .into_iter()
+        .flat_map(|patterns| patterns.values())
+        .chain(part.get("additionalProperties"));
+    for value in named.filter(|value| value.is_object()) {
+        walk(root, value, format!("{path}.NAME"), found);
+    }
+}
