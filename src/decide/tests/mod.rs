@@ -1,0 +1,6 @@
+//! Decisions as nights: what is seen, what is planned, and at the end: plan again, nothing to do.
+
+mod guard;
+mod night;
+mod properties;
+mod verdicts;
