@@ -31,7 +31,9 @@ class Builder:
         vpc = self.ec2.create_vpc("10.0.0.0/16")
         subnets = {}
         for index, zone in enumerate(ZONES):
-            subnet = self.ec2.create_subnet(vpc.id, f"10.0.{index * 64}.0/18", self.region + zone)
+            subnet = self.ec2.create_subnet(
+                vpc.id, f"10.0.{index * 64}.0/18", availability_zone=self.region + zone
+            )
             subnet.map_public_ip_on_launch = False
             subnets[zone] = subnet.id
         group = self.ec2.create_security_group("keepgreen", "the servers", vpc_id=vpc.id)

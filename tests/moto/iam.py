@@ -25,7 +25,7 @@ def control_iam(body):
         account = body.get("account", DEFAULT_ACCOUNT)
         backend = iam_backends[account]["aws"]
         name = f"keepgreen-{len(S.principals) + 1}"
-        backend.create_user(account_id=account, region_name="us-east-1", user_name=name)
+        backend.create_user("us-east-1", name)
         key = backend.create_access_key(user_name=name)
         arn = f"arn:aws:iam::{account}:user/{name}"
         S.principals[key.access_key_id] = Principal(arn, [checked(body["policy"])])

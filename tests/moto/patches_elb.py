@@ -101,10 +101,10 @@ def health(group, target, count=False):
         return ("unused", "Target.InvalidState", f"Target is in the {instance.state} state")
     if not group.load_balancer_arns:
         return say("unused", "Target.NotInUse")
-    left = S.target_life.setdefault(key, S.mode.initial_describes)
+    left = S.target_life.get(key, S.mode.initial_describes)
     if left > 0:
-        if count and S.mode.auto:
-            S.target_life[key] = left - 1
+        if count:
+            S.target_life[key] = left - 1 if S.mode.auto else left
         return say("initial", "Elb.InitialHealthChecking")
     if S.start_outcomes.get(target["Id"], {}).get("outcome") == "never_healthy":
         return say("unhealthy", "Target.FailedHealthChecks")
@@ -160,10 +160,11 @@ def control_target(body):
 def tick():
     """Every initial target becomes what it was going to be; every draining one is gone. Says what it did."""
     done = []
-    for key in [key for key, left in S.target_life.items() if left > 0]:
-        S.target_life[key] = 0
-        done.append({"target_group": key[0], "target": f"{key[1]}:{key[2]}", "was": "initial"})
     for _, _, group in lookup.each_target_group():
+        for name, target in group.targets.items():
+            if health(group, target)[0] == "initial":
+                S.target_life[key_of(group, target)] = 0
+                done.append({"target_group": group.arn, "target": name, "was": "initial"})
         for name in list(group.deregistered_targets):
             del group.deregistered_targets[name]
             done.append({"target_group": group.arn, "target": name, "was": "draining"})
