@@ -34,7 +34,6 @@ class Builder:
             subnet = self.ec2.create_subnet(
                 vpc.id, f"10.0.{index * 64}.0/18", availability_zone=self.region + zone
             )
-            subnet.map_public_ip_on_launch = False
             subnets[zone] = subnet.id
         group = self.ec2.create_security_group("keepgreen", "the servers", vpc_id=vpc.id)
         return {"vpc": vpc.id, "subnets": subnets, "security_group": group.id}

@@ -61,8 +61,8 @@ POST   /_h/fault            which calls: {action ("*": all), service?, account?,
                             (the effect; default) | after, delay_s?, status?, code?, message?, instance? (unknown_enum:
                             that one alone)}. error: that answer (default 500 InternalError). drop: the connection
                             closes without one. hang: no answer until the client goes or faults are cleared. empty: an
-                            empty set. page_fail: error on page `page` (default 2). unknown_enum: states read
-                            "rebuilding". Returns the fault with its id
+                            empty set. page_fail: error on page `page` (default 2). unknown_enum: states and
+                            checks read "rebuilding". Returns the fault with its id
 GET    /_h/fault            all, with `hits`        DELETE /_h/fault   disarms all, frees the hanging
 POST   /_h/kill             {pid | pid_file, at: N | {action, n: N}, phase: receipt | after}  SIGKILL to that process at
                             receipt of the N-th AWS call from now, or after its effect and before its answer; the
@@ -71,7 +71,8 @@ GET    /_h/kill             whether it fired, at which call        DELETE /_h/ki
 
 Records
 GET    /_h/calls            every AWS call: seq, service, action, access_key, account, region, params, page, request_id,
-                            effect_time (null: no effect), status, error, outcome (answered, dropped, killed), fault
+                            effect_time (null: no effect), status, error, outcome (answered, dropped, killed, failed: a
+                            defect of the launcher, shown on its stderr), fault
 DELETE /_h/calls            forgets them; numbers start again at 1
 *      /_h/hook/NAME        a webhook receiver: records the request and answers 200
 GET    /_h/hook             deliveries: name, method, headers, body, time, calls_before        DELETE /_h/hook

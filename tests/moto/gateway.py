@@ -45,6 +45,9 @@ class Gateway:
         except Dropped:
             call.outcome = "killed" if call.outcome == "killed" else "dropped"
             raise
+        except Exception:
+            call.outcome = "failed"  # the launcher's own defect: the handler shows it
+            raise
         call.status, call.outcome = answer[0], "answered"
         call.error = wire.error_code(answer[2]) if answer[0] >= 300 else None
         return answer
@@ -127,8 +130,6 @@ def apply(call, environ, body):
         text = f"The test server failed at {call.service}:{call.action}: {type(err).__name__}: {err}"
         status, kind, answer = wire.render_error(call, 400, "TestServerError", text)
         headers = [("Content-Type", kind)]
-    if wire.error_code(answer) == "DryRunOperation":
-        status = 412
     if status == 200 and (token := wire.next_token(answer)):
         S.page_tokens[(call.action, token)] = call.page + 1
     return finished(call, status, headers, answer)

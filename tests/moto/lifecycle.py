@@ -20,7 +20,7 @@ MESSAGES = {
     "Client.UserInitiatedShutdown": "User initiated shutdown",
     "Client.InstanceInitiatedShutdown": "Instance initiated shutdown",
     "Client.InternalError": "Client error on launch",
-    "Server.ScheduledStop": "Stopped due to a scheduled retirement",
+    "Server.ScheduledStop": "Stopped due to scheduled retirement",
     "Server.InternalError": "Internal error on launch",
 }
 

@@ -146,6 +146,11 @@ class Faults(LauncherTest):
         self.post("fault", action="DescribeInstanceImageMetadata", kind="unknown_enum")
         rows = self.ec2.describe_instance_image_metadata()["InstanceImageMetadata"]
         self.assertEqual({row["ImageMetadata"]["State"] for row in rows}, {"rebuilding"})
+        self.post("fault", action="DescribeInstanceStatus", kind="unknown_enum")
+        rows = self.ec2.describe_instance_status()["InstanceStatuses"]
+        self.assertEqual({row["SystemStatus"]["Status"] for row in rows}, {"rebuilding"})
+        self.post("fault", action="GetParameters", kind="unknown_enum")
+        self.assertEqual(self.client("ssm").get_parameters(Names=["a"])["InvalidParameters"], ["a"])
 
     def test_a_fault_meets_only_the_calls_that_it_names(self):
         blue = self.world["blue"]
@@ -314,8 +319,10 @@ class Policies(LauncherTest):
         tagged = {"StringEquals": {"aws:ResourceTag/team": "tis"}}
         _, client = self.enforced(allow("ec2:StartInstances", resource=instances, **tagged))
         stranger = self.post("world/instance", tags={"team": "other"}, state="stopped")["ids"][0]
-        both = [self.world["green"], stranger]
-        self.refused("UnauthorizedOperation", client("ec2").start_instances, InstanceIds=both)
+        bare = self.post("world/instance", tags={}, state="stopped")["ids"][0]
+        for other in (stranger, bare):
+            ids = [self.world["green"], other]
+            self.refused("UnauthorizedOperation", client("ec2").start_instances, InstanceIds=ids)
         client("ec2").start_instances(InstanceIds=[self.world["green"]])
         _, client = self.enforced(allow("ec2:DescribeInstances", resource=instances))
         self.refused("UnauthorizedOperation", client("ec2").describe_instances)

@@ -8,7 +8,7 @@ XML out), `query` (the same with other envelopes: load balancing, Auto Scaling, 
 import json
 import re
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_plus
 from xml.sax.saxutils import escape
 
@@ -42,7 +42,6 @@ class Call:
     error: str | None = None
     outcome: str = "open"  # then answered, dropped or killed
     fault: int | None = None
-    extra: dict = field(default_factory=dict)
 
     def row(self):
         shown = ("seq", "service", "action", "access_key", "account", "region", "params", "page", "request_id")
@@ -159,11 +158,19 @@ def emptied(call, body):
 
 
 # Which elements hold a state, by the element around them.
-STATE_ELEMENTS = {("instanceState", "name"), ("imageMetadata", "imageState"), ("TargetHealth", "State")}
+STATE_ELEMENTS = {
+    ("instanceState", "name"),
+    ("instanceStatus", "status"),
+    ("systemStatus", "status"),
+    ("imageMetadata", "imageState"),
+    ("TargetHealth", "State"),
+}
 
 
 def with_unknown_member(call, body, instance=None):
     """The same answer with states that are in no enum; with `instance`, in that one's entry alone."""
+    if call.protocol == "json":
+        return body  # SSM's answers hold no state
     root = ET.fromstring(body)
     scopes = [root]
     if instance:
