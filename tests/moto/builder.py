@@ -67,7 +67,11 @@ class Builder:
     def load_balancer(self, name):
         subnets = list(self.network["subnets"].values())
         balancer = self.elb.create_load_balancer(
-            name, [self.network["security_group"]], subnets, scheme="internal", loadbalancer_type="application"
+            name,
+            [self.network["security_group"]],
+            subnets,
+            scheme="internal",
+            loadbalancer_type="application",
         )
         balancer.attrs["load_balancing.cross_zone.enabled"] = "true"
         return balancer
@@ -160,4 +164,9 @@ def instance(body):
     if body.get("state", "running") != "running":
         for one in made:
             lifecycle.set_state(one, body["state"], body.get("code", ""), body.get("message", ""))
-    return {"account": builder.account, "region": builder.region, "image": image, "ids": [one.id for one in made]}
+    return {
+        "account": builder.account,
+        "region": builder.region,
+        "image": image,
+        "ids": [one.id for one in made],
+    }

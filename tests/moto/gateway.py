@@ -112,7 +112,9 @@ def apply(call, environ, body):
 
     try:
         if not call.action:
-            raise AwsError("MissingAction", "The launcher answers the query and JSON protocols; no action was named")
+            raise AwsError(
+                "MissingAction", "The launcher answers the query and JSON protocols; no action was named"
+            )
         answer = b"".join(_moto(environ, start_response))
         call.effect_time = datetime.now(UTC).isoformat()
         status, headers = seen["status"], seen["headers"]

@@ -90,7 +90,9 @@ class LauncherTest(unittest.TestCase):
     def delete(self, route):
         return self.launcher.request("DELETE", route)[1]
 
-    def client(self, service, key="AKIAEXAMPLEEXAMPLE00", secret="secret", token=None, region=REGION, **config):
+    def client(
+        self, service, key="AKIAEXAMPLEEXAMPLE00", secret="secret", token=None, region=REGION, **config
+    ):
         settings = {"retries": {"total_max_attempts": 1}, "read_timeout": 20, **config}
         return boto3.client(
             service,

@@ -69,7 +69,9 @@ def check(request):
     principal = principal_of(request.access_key)
     if principal is None:
         code = "AuthFailure" if service == "ec2" else "InvalidClientTokenId"
-        raise AwsError(code, f"The access key {request.access_key} belongs to nobody that a policy was given", 403)
+        raise AwsError(
+            code, f"The access key {request.access_key} belongs to nobody that a policy was given", 403
+        )
     if action == "sts:GetCallerIdentity":
         return
     for arn, tags in resources_of(request, action):
@@ -80,7 +82,9 @@ def check(request):
 def refuse(service, principal, action, arn):
     text = f"User: {principal.arn} is not authorized to perform: {action} on resource: {arn}"
     if service == "ec2":
-        raise AwsError("UnauthorizedOperation", f"You are not authorized to perform this operation. {text}", 403)
+        raise AwsError(
+            "UnauthorizedOperation", f"You are not authorized to perform this operation. {text}", 403
+        )
     if service == "ssm":
         raise AwsError("AccessDeniedException", text, 400)
     raise AwsError("AccessDenied", text, 403)

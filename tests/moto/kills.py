@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from state import BadRequest, Dropped, S
 
@@ -72,7 +73,7 @@ def fire(kill, call):
     kill.fired, kill.at_seq, kill.at_action = True, call.seq, call.action
     call.outcome = "killed"
     try:
-        pid = kill.pid or int(open(kill.pid_file).read())
+        pid = kill.pid or int(Path(kill.pid_file).read_text())
         if pid in (0, 1, os.getpid(), os.getppid()) or pid < 0:
             raise ValueError(f"will not kill process {pid}")
         os.kill(pid, signal.SIGKILL)

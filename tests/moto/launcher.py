@@ -111,10 +111,14 @@ def exit_with_stdin():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--ready-file", type=Path, help="gets the line `listening on …` once requests are accepted")
+    parser.add_argument(
+        "--ready-file", type=Path, help="gets the line `listening on …` once requests are accepted"
+    )
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input closes")
     args = parser.parse_args()
 

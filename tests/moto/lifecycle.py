@@ -30,7 +30,9 @@ def set_state(instance, name, code="", message="", transition_reason=None):
     if name not in CODES:
         raise ValueError(f"unknown instance state {name!r}; expected one of {', '.join(CODES)}")
     instance._state = InstanceState(name, CODES[name])
-    instance.state_reason = StateReason(f"{code}: {message or MESSAGES.get(code, code)}", code) if code else None
+    instance.state_reason = (
+        StateReason(f"{code}: {message or MESSAGES.get(code, code)}", code) if code else None
+    )
     if transition_reason is None:
         now = utcnow().strftime("%Y-%m-%d %H:%M:%S GMT")
         transition_reason = f"User initiated ({now})" if code.startswith("Client.User") else ""

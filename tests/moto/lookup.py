@@ -44,5 +44,7 @@ def each_target_group():
 def target_group(name_or_arn):
     found = [group for _, _, group in each_target_group() if name_or_arn in (group.name, group.arn)]
     if len(found) != 1:
-        raise BadRequest(f"{len(found)} target groups are called {name_or_arn!r}; give an ARN if it is ambiguous")
+        raise BadRequest(
+            f"{len(found)} target groups are called {name_or_arn!r}; give an ARN if it is ambiguous"
+        )
     return found[0]

@@ -172,7 +172,9 @@ def describe_instance_status(self):
     self.error_on_dryrun()
     ids = self._get_param("InstanceIds", [])
     if len(ids) > STATUS_IDS_MAX:
-        raise AwsError("InvalidParameterValue", f"At most {STATUS_IDS_MAX} instance ids may be given, not {len(ids)}")
+        raise AwsError(
+            "InvalidParameterValue", f"At most {STATUS_IDS_MAX} instance ids may be given, not {len(ids)}"
+        )
     chosen = instances_of(self, ids)
     if not self._get_bool_param("IncludeAllInstances", False):
         chosen = [instance for instance in chosen if instance.state == "running"]

@@ -21,7 +21,9 @@ class Mode:
 
     auto: bool = True  # describes advance state machines; otherwise only /_h/tick does
     boot_describes: int = 1  # DescribeInstances answers that still show pending, or stopping
-    initial_describes: int = 1  # DescribeTargetHealth answers showing initial; DescribeInstanceStatus: initializing
+    initial_describes: int = (
+        1  # DescribeTargetHealth answers showing initial; DescribeInstanceStatus: initializing
+    )
     page_size: int = 0  # no page is larger than this; 0: as AWS (1000)
 
 

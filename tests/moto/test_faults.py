@@ -29,7 +29,9 @@ class Faults(LauncherTest):
         return next(row["state"] for row in self.get("world")["instances"] if row["id"] == self.green)
 
     def test_an_error_before_the_effect_leaves_the_world_alone(self):
-        self.post("fault", action="StartInstances", status=503, code="RequestLimitExceeded", message="slow down")
+        self.post(
+            "fault", action="StartInstances", status=503, code="RequestLimitExceeded", message="slow down"
+        )
         status, text = self.refused("RequestLimitExceeded", self.start)
         self.assertEqual((status, text), (503, "slow down"))
         self.assertEqual(self.green_state(), "stopped")
@@ -100,7 +102,11 @@ class Faults(LauncherTest):
         for action, call, key in (
             ("DescribeInstances", self.ec2.describe_instances, "Reservations"),
             ("DescribeInstanceStatus", self.ec2.describe_instance_status, "InstanceStatuses"),
-            ("DescribeInstanceImageMetadata", self.ec2.describe_instance_image_metadata, "InstanceImageMetadata"),
+            (
+                "DescribeInstanceImageMetadata",
+                self.ec2.describe_instance_image_metadata,
+                "InstanceImageMetadata",
+            ),
             ("DescribeTargetGroups", self.elb.describe_target_groups, "TargetGroups"),
             (
                 "DescribeTargetHealth",
@@ -125,7 +131,11 @@ class Faults(LauncherTest):
             with self.subTest(action):
                 self.post("fault", action=action, kind="page_fail", code="InternalError")
                 given = call()[token]
-                self.refused("InternalError", call, **{token.removeprefix("Next") if "Marker" in token else token: given})
+                self.refused(
+                    "InternalError",
+                    call,
+                    **{token.removeprefix("Next") if "Marker" in token else token: given},
+                )
                 self.assertIn(token, call())
         pages = [c["page"] for c in self.get("calls")["calls"] if c["action"] == "DescribeInstances"]
         self.assertEqual(pages, [1, 2, 1])
@@ -329,7 +339,9 @@ class Policies(LauncherTest):
         parameter = "arn:aws:ssm:eu-west-2:123456789012:parameter/keepgreen/pause*"
         _, client = self.enforced(allow("ssm:GetParameters", resource=parameter))
         client("ssm").get_parameters(Names=["/keepgreen/pause", "/keepgreen/pause/tis"])
-        self.refused("AccessDeniedException", client("ssm").get_parameters, Names=["/keepgreen/pause", "/other"])
+        self.refused(
+            "AccessDeniedException", client("ssm").get_parameters, Names=["/keepgreen/pause", "/other"]
+        )
 
     def test_a_role_may_do_what_its_own_policy_says(self):
         arn = "arn:aws:iam::222222222222:role/keepgreen"

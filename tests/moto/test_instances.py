@@ -57,7 +57,9 @@ class Starting(LauncherTest):
 
     def test_a_running_instance_may_be_started_and_nothing_happens(self):
         answer = self.ec2.start_instances(InstanceIds=[self.blue])["StartingInstances"][0]
-        self.assertEqual((answer["PreviousState"]["Name"], answer["CurrentState"]["Name"]), ("running", "running"))
+        self.assertEqual(
+            (answer["PreviousState"]["Name"], answer["CurrentState"]["Name"]), ("running", "running")
+        )
 
     def test_one_instance_that_cannot_be_started_fails_the_batch(self):
         self.post("stop", instance=self.green)
@@ -137,9 +139,13 @@ class Listing(LauncherTest):
     def test_listings_are_paged_by_instance(self):
         ids = self.post("world/instance", tags={"team": "tis"}, count=7)["ids"]
         listings = {
-            "describe_instances": lambda p: [i["InstanceId"] for r in p["Reservations"] for i in r["Instances"]],
+            "describe_instances": lambda p: [
+                i["InstanceId"] for r in p["Reservations"] for i in r["Instances"]
+            ],
             "describe_instance_status": lambda p: [i["InstanceId"] for i in p["InstanceStatuses"]],
-            "describe_instance_image_metadata": lambda p: [i["InstanceId"] for i in p["InstanceImageMetadata"]],
+            "describe_instance_image_metadata": lambda p: [
+                i["InstanceId"] for i in p["InstanceImageMetadata"]
+            ],
         }
         for name, read in listings.items():
             with self.subTest(name):
@@ -204,7 +210,9 @@ class Statuses(LauncherTest):
         self.post("status", instance=self.id, system="impaired", since="2026-11-01T04:00:00Z")
         row = self.row()
         self.assertEqual(row["SystemStatus"]["Status"], "impaired")
-        self.assertEqual(row["SystemStatus"]["Details"][0]["ImpairedSince"].isoformat(), "2026-11-01T04:00:00+00:00")
+        self.assertEqual(
+            row["SystemStatus"]["Details"][0]["ImpairedSince"].isoformat(), "2026-11-01T04:00:00+00:00"
+        )
         self.assertEqual(row["InstanceStatus"]["Status"], "ok")
         self.post("status", instance=self.id, instance_check="insufficient-data")
         row = self.row()
@@ -229,13 +237,17 @@ class Statuses(LauncherTest):
         self.assertEqual(len(every), 2)
 
     def test_scheduled_events_come_and_go(self):
-        self.post("event", instance=self.id, code="instance-stop", not_before="2026-12-01T04:00:00Z", id="e-1")
+        self.post(
+            "event", instance=self.id, code="instance-stop", not_before="2026-12-01T04:00:00Z", id="e-1"
+        )
         event = self.row()["Events"][0]
         self.assertEqual((event["Code"], event["InstanceEventId"]), ("instance-stop", "e-1"))
         self.assertEqual(event["NotBefore"].isoformat(), "2026-12-01T04:00:00+00:00")
         self.post("event", instance=self.id, id="e-1", description="[Completed] The instance was moved")
         self.assertTrue(self.row()["Events"][0]["Description"].startswith("[Completed]"))
-        filtered = self.ec2.describe_instance_status(Filters=[{"Name": "event.code", "Values": ["instance-stop"]}])
+        filtered = self.ec2.describe_instance_status(
+            Filters=[{"Name": "event.code", "Values": ["instance-stop"]}]
+        )
         self.assertEqual(filtered["InstanceStatuses"], [])
         self.post("event", instance=self.id, id="e-1", description=None)
         self.assertEqual(self.row().get("Events", []), [])
@@ -253,7 +265,9 @@ class Images(LauncherTest):
         return page["InstanceImageMetadata"][0]["ImageMetadata"]
 
     def images(self, **params):
-        return [image["ImageId"] for image in self.ec2.describe_images(ImageIds=[self.image], **params)["Images"]]
+        return [
+            image["ImageId"] for image in self.ec2.describe_images(ImageIds=[self.image], **params)["Images"]
+        ]
 
     def test_the_metadata_of_an_available_image_is_complete(self):
         page = self.ec2.describe_instance_image_metadata(InstanceIds=[self.world["green"]])
@@ -264,7 +278,9 @@ class Images(LauncherTest):
         self.assertIn({"Key": "Name", "Value": "tis-prod-green"}, row["Tags"])
         image = row["ImageMetadata"]
         self.assertEqual(image["ImageId"], self.image)
-        self.assertEqual((image["State"], image["ImageAllowed"], image["IsPublic"]), ("available", True, False))
+        self.assertEqual(
+            (image["State"], image["ImageAllowed"], image["IsPublic"]), ("available", True, False)
+        )
         self.assertEqual((image["Name"], image["OwnerId"]), ("tis-base-2024-03-01", "123456789012"))
         self.assertEqual(self.images(), [self.image])
 

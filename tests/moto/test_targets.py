@@ -19,7 +19,9 @@ class TargetHealth(LauncherTest):
 
     def test_the_incidents_groups_are_as_in_production(self):
         groups = self.elb.describe_target_groups(Names=["tis-prod", "tis-upload"])["TargetGroups"]
-        self.assertEqual([(g["TargetGroupName"], g["Port"]) for g in groups], [("tis-prod", 8080), ("tis-upload", 8443)])
+        self.assertEqual(
+            [(g["TargetGroupName"], g["Port"]) for g in groups], [("tis-prod", 8080), ("tis-upload", 8443)]
+        )
         self.assertTrue(all(g["LoadBalancerArns"] == [self.world["load_balancer"]] for g in groups))
         healthy = ("healthy", None)
         both = {(self.blue, 8080): healthy, (self.green, 8080): healthy}
@@ -93,7 +95,10 @@ class TargetHealth(LauncherTest):
     def test_an_instance_that_does_not_run_cannot_be_registered(self):
         self.post("stop", instance=self.green)
         self.refused(
-            "InvalidTarget", self.elb.register_targets, TargetGroupArn=self.upload, Targets=[{"Id": self.green}]
+            "InvalidTarget",
+            self.elb.register_targets,
+            TargetGroupArn=self.upload,
+            Targets=[{"Id": self.green}],
         )
 
     def test_a_group_without_a_load_balancer_is_not_in_use(self):
@@ -125,7 +130,9 @@ class OtherServices(LauncherTest):
             DesiredCapacity=1,
             VPCZoneIdentifier=world["subnets"]["a"],
         )
-        groups = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["tis", "nope"])["AutoScalingGroups"]
+        groups = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["tis", "nope"])[
+            "AutoScalingGroups"
+        ]
         self.assertEqual([group["AutoScalingGroupName"] for group in groups], ["tis"])
         self.assertEqual(groups[0]["Instances"][0]["LifecycleState"], "InService")
 

@@ -44,7 +44,17 @@ class Call:
     fault: int | None = None
 
     def row(self):
-        shown = ("seq", "service", "action", "access_key", "account", "region", "params", "page", "request_id")
+        shown = (
+            "seq",
+            "service",
+            "action",
+            "access_key",
+            "account",
+            "region",
+            "params",
+            "page",
+            "request_id",
+        )
         row = {name: getattr(self, name) for name in shown}
         row.update(effect_time=self.effect_time, status=self.status, error=self.error)
         row.update(outcome=self.outcome, fault=self.fault)

@@ -46,7 +46,9 @@ def snapshot():
             targets.append({**row, "port": target["Port"], "state": state, "reason": reason})
     parameters = [
         {"account": account, "region": region, "name": name, "value": versions[-1].value}
-        for account, region, backend in sorted(get_backend("ssm").iter_backends(), key=lambda entry: entry[:2])
+        for account, region, backend in sorted(
+            get_backend("ssm").iter_backends(), key=lambda entry: entry[:2]
+        )
         for name, versions in sorted(backend._parameters.items())
         if versions and not name.startswith("/aws/")
     ]
@@ -117,7 +119,9 @@ def control_start_outcome(body):
     if outcome not in OUTCOMES:
         raise BadRequest(f"unknown outcome {outcome!r}; expected one of {', '.join(OUTCOMES)}")
     code = body.get("code", "Client.InternalError" if outcome == "falls_back" else "IncorrectInstanceState")
-    message = body.get("message", lifecycle.MESSAGES.get(code, f"The instance '{found.id}' cannot be started"))
+    message = body.get(
+        "message", lifecycle.MESSAGES.get(code, f"The instance '{found.id}' cannot be started")
+    )
     status = body.get("status", 500 if "Capacity" in code else 400)
     S.start_outcomes[found.id] = {"outcome": outcome, "code": code, "message": message, "status": status}
     return {"instance": found.id, **S.start_outcomes[found.id]}
@@ -146,7 +150,11 @@ def tick():
 
 
 def shown(found):
-    return {"instance": found.id, "state": found.state, "reason": found.state_reason and found.state_reason.code}
+    return {
+        "instance": found.id,
+        "state": found.state,
+        "reason": found.state_reason and found.state_reason.code,
+    }
 
 
 def now(days=0):
