@@ -229,6 +229,27 @@ pub(super) const TOPIC: Rule = Rule {
     },
 };
 
+pub(super) const QUEUE: Rule = Rule {
+    what: "a queue's URL",
+    expected: "an SQS queue's URL, such as https://sqs.eu-west-2.amazonaws.com/111122223333/keepgreen",
+    pattern: "^https?://[^/?#@ ]+/[^?# ]+$",
+    example: "https://sqs.eu-west-2.amazonaws.com/111122223333/keepgreen",
+    accepts: |text| {
+        let address = text.strip_prefix("https://").or(text.strip_prefix("http://"));
+        let parts = address.and_then(|rest| rest.split_once('/'));
+        printable(text, 1_024)
+            && !text.contains(['?', '#', ' '])
+            && parts.is_some_and(|(host, path)| !host.is_empty() && !host.contains('@') && !path.is_empty())
+    },
+};
+
+/// What the name of an environment variable looks like.
+pub(super) fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.len() <= 255
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
 /// Region and account of a target group's ARN.
 pub(super) struct TargetGroupParts<'t> {
     pub region: &'t str,
@@ -351,6 +372,7 @@ mod tests {
             PAUSE_PARAMETER,
             TABLE,
             TOPIC,
+            QUEUE,
         ] {
             assert!((rule.accepts)(rule.example), "{}: {}", rule.what, rule.example);
             assert!(!(rule.accepts)(""), "{}", rule.what);

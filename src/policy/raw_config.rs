@@ -13,13 +13,7 @@ text_types! {
     ParameterPath = names::PAUSE_PARAMETER;
     TableName = names::TABLE;
     TopicArn = names::TOPIC;
-    QueueUrl = Rule {
-        what: "",
-        expected: "",
-        pattern: "^https?://[^/\\s]+/\\S+$",
-        example: "https://sqs.eu-west-2.amazonaws.com/111122223333/keepgreen",
-        accepts: |_| true,
-    };
+    QueueUrl = names::QUEUE;
     Reference = Rule {
         what: "",
         expected: "",
