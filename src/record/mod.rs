@@ -14,16 +14,20 @@ mod documents;
 mod error;
 mod intents;
 mod journal;
+mod lock;
 mod looks;
 mod outbox;
 mod prune;
 mod schema;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use documents::GoodPolicy;
 pub use error::RecordError;
 pub use intents::{IntentDraft, RecordedIntent, UnknownIntent};
 pub use journal::Journal;
+pub use lock::{Holder, LOCK_FILE_NAME, LockError, StateLock};
 pub use looks::{LookRecord, ServiceRecord};
 pub use outbox::{ChannelRecord, Delivery, FailureOf, MOST_DUE_PER_CHANNEL};
 pub use store::{CommitHook, FILE_NAME, Options, Store};
