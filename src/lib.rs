@@ -5,3 +5,4 @@ pub mod decide;
 pub mod env;
 pub mod model;
 pub mod policy;
+pub mod record;

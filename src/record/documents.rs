@@ -1,0 +1,84 @@
+//! Small things that survive restarts: the last good text of each policy, and documents by key (the breaker's state and
+//! the like), whose content is their owner's business.
+
+use super::RecordError;
+use super::store::Store;
+use crate::model::ServiceName;
+use rusqlite::{OptionalExtension as _, params};
+use std::collections::BTreeMap;
+
+/// A policy's text as it was when it was last good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoodPolicy {
+    /// The file that it came from.
+    pub file: String,
+    pub text: String,
+}
+
+impl Store {
+    pub fn good_policies(&mut self) -> Result<BTreeMap<ServiceName, GoodPolicy>, RecordError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare("SELECT service, file, text FROM policies")?;
+            let rows = statement.query_map([], |row| {
+                let policy = GoodPolicy {
+                    file: row.get(1)?,
+                    text: row.get(2)?,
+                };
+                Ok((ServiceName::new(row.get::<_, String>(0)?), policy))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Remembers `good` and forgets `given_up`; any other service keeps what it has.
+    pub fn save_good_policies(
+        &mut self,
+        good: &BTreeMap<ServiceName, GoodPolicy>,
+        given_up: &[ServiceName],
+    ) -> Result<(), RecordError> {
+        self.write("policies", |connection| {
+            for (service, policy) in good {
+                connection.execute(
+                    "INSERT INTO policies (service, file, text) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (service) DO UPDATE SET file = excluded.file, text = excluded.text",
+                    params![service.as_str(), policy.file, policy.text],
+                )?;
+            }
+            for service in given_up {
+                connection.execute(
+                    "DELETE FROM policies WHERE service = ?1",
+                    params![service.as_str()],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// `None` if it was never put.
+    pub fn document_get(&mut self, key: &str) -> Result<Option<serde_json::Value>, RecordError> {
+        self.read(|connection| {
+            let body: Option<String> = connection
+                .query_row("SELECT body FROM documents WHERE key = ?1", params![key], |row| {
+                    row.get(0)
+                })
+                .optional()?;
+            let parsed = body.map(|body| serde_json::from_str(&body)).transpose();
+            Ok(parsed.map_err(|error| RecordError::Unreadable {
+                entry: format!("document {key}"),
+                why: error.to_string(),
+                meaning: "restore the journal from a backup",
+            })?)
+        })
+    }
+
+    pub fn document_put(&mut self, key: &str, body: &serde_json::Value) -> Result<(), RecordError> {
+        self.write("document", |connection| {
+            connection.execute(
+                "INSERT INTO documents (key, body) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET body = excluded.body",
+                params![key, body.to_string()],
+            )?;
+            Ok(())
+        })
+    }
+}
