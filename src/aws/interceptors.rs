@@ -1,0 +1,240 @@
+//! What happens to every request right before it leaves: the list that it must be on, the send gate of a mutation, and
+//! the counting of the SDK's own retries.
+//!
+//! All of it is in the SDK's interceptors, inside the client, so that no caller can forget it. A refusal is
+//! [`HeldBack`], which the error table knows to mean that nothing was sent.
+
+use super::api::{Api, Kind};
+use super::budget::{Budgets, Purse};
+use super::error::HeldBack;
+use crate::env::Clock;
+use crate::model::Stamp;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Lets only operations of the given kinds pass.
+///
+/// Judged twice, by the operation that the SDK believes to be sending and by the bytes that would be sent, so that
+/// neither a new operation nor a request that was changed on its way slips through. `DryRun` is no way around: the
+/// operation's name alone decides.
+#[derive(Debug)]
+pub struct OnlyThese {
+    pub kinds: &'static [Kind],
+}
+
+impl OnlyThese {
+    fn judge(&self, operation: Option<&str>, on_the_wire: Option<&str>) -> Result<(), HeldBack> {
+        let refused = |what: &str| HeldBack {
+            why: format!("{what} is not among the operations that this client may send"),
+        };
+        let operation = operation.ok_or_else(|| refused("an operation without a name"))?;
+        let api = Api::from_name(operation).ok_or_else(|| refused(operation))?;
+        if !self.kinds.contains(&api.kind()) {
+            return Err(refused(operation));
+        }
+        match on_the_wire {
+            Some(action) if action == api.name() => Ok(()),
+            Some(action) => Err(refused(&format!("{action}, sent as {operation},"))),
+            None => Err(refused(&format!("a request of {operation} that names no action"))),
+        }
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for OnlyThese {
+    fn name(&self) -> &'static str {
+        "OnlyThese"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let operation = cfg.load::<Metadata>().map(|metadata| metadata.name().to_owned());
+        let action = action_on_the_wire(context.request());
+        Ok(self.judge(operation.as_deref(), action.as_deref())?)
+    }
+}
+
+/// The operation that AWS will read from the bytes: the header of a JSON request, else the form field `Action`.
+fn action_on_the_wire(request: &HttpRequest) -> Option<String> {
+    if let Some(target) = request.headers().get("x-amz-target") {
+        return target.rsplit('.').next().map(str::to_owned);
+    }
+    let body = request.body().bytes()?;
+    let mut actions = form_urlencoded::parse(body).filter(|(key, _)| key == "Action");
+    let action = actions.next()?.1.into_owned();
+    // With two of them, which one AWS takes is anybody's guess.
+    actions.next().is_none().then_some(action)
+}
+
+/// How old the reading of the pause flag may be when the request leaves.
+pub const MOST_PAUSE_AGE: Duration = Duration::from_secs(1);
+
+/// What two machines' clocks may differ by over the time of one call.
+const CLOCK_SKEW: Duration = Duration::from_secs(2);
+
+/// Whether a request went through its gate; shared with whoever judges the call's error.
+#[derive(Clone, Debug, Default)]
+pub struct Passed(Arc<AtomicBool>);
+
+impl Passed {
+    pub fn has_passed(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// The last check before a mutation leaves this machine, after credentials were resolved and the request was signed:
+/// the pause flag was read within the last second (S13), and the lease outlives the call (S14).
+///
+/// One gate serves one send.
+#[derive(Debug)]
+pub struct SendGate {
+    pub clock: Clock,
+    /// When the reading of the pause flag began.
+    pub pause_read: Stamp,
+    /// The boot clock's reading until which the lease is held; `None`: held as long as the process lives.
+    pub lease_until: Option<Duration>,
+    /// How long the call may take at most.
+    pub call_timeout: Duration,
+    pub passed: Passed,
+}
+
+impl SendGate {
+    fn judge(&self, now: &Stamp) -> Result<(), HeldBack> {
+        let age = now.since(&self.pause_read);
+        if age >= MOST_PAUSE_AGE {
+            return Err(HeldBack {
+                why: format!("the pause flag was read {age:?} ago, and may have been set since"),
+            });
+        }
+        let needed = self.call_timeout.saturating_add(CLOCK_SKEW);
+        match self.lease_until.map(|until| until.saturating_sub(now.boot)) {
+            Some(left) if left <= needed => Err(HeldBack {
+                why: format!("the lease is held for {left:?} more, and the call may take {needed:?}"),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for SendGate {
+    fn name(&self) -> &'static str {
+        "SendGate"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.judge(&self.clock.now())?;
+        self.passed.0.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+/// Charges the budget for requests that the SDK repeats by itself; the first one was asked for.
+#[derive(Debug)]
+pub struct CountRetries {
+    pub budgets: Budgets,
+    pub purse: Purse,
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for CountRetries {
+    fn name(&self) -> &'static str {
+        "CountRetries"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let attempt = cfg.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
+        let api = cfg.load::<Metadata>().and_then(|metadata| Api::from_name(metadata.name()));
+        if let (2.., Some(api)) = (attempt, api) {
+            self.budgets.charge(&self.purse, api);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_smithy_types::body::SdkBody;
+
+    const READS: OnlyThese = OnlyThese { kinds: &[Kind::Read] };
+
+    #[test]
+    fn only_an_operation_on_the_list_that_is_also_on_the_wire_passes() {
+        assert!(READS.judge(Some("DescribeInstances"), Some("DescribeInstances")).is_ok());
+        let refused = [
+            (Some("StartInstances"), Some("StartInstances")),
+            (Some("DescribeInstances"), Some("StartInstances")),
+            (Some("TerminateInstances"), Some("TerminateInstances")),
+            (Some("DescribeInstances"), None),
+            (None, Some("DescribeInstances")),
+        ];
+        for (operation, action) in refused {
+            assert!(READS.judge(operation, action).is_err(), "{operation:?} {action:?}");
+        }
+    }
+
+    #[test]
+    fn the_action_is_read_from_the_bytes() {
+        let form = |body: &str| HttpRequest::new(SdkBody::from(body));
+        assert_eq!(action_on_the_wire(&form("Version=1&Action=Start%49nstances")).as_deref(), Some("StartInstances"));
+        assert_eq!(action_on_the_wire(&form("Action=DescribeInstances&Action=StartInstances")), None);
+        assert_eq!(action_on_the_wire(&form("")), None);
+        let mut json = form("{}");
+        json.headers_mut().insert("X-Amz-Target", "AmazonSSM.GetParameters");
+        assert_eq!(action_on_the_wire(&json).as_deref(), Some("GetParameters"));
+    }
+
+    fn gate(lease_until: Option<Duration>) -> SendGate {
+        SendGate {
+            clock: Clock::System,
+            pause_read: at(10_000),
+            lease_until,
+            call_timeout: Duration::from_secs(12),
+            passed: Passed::default(),
+        }
+    }
+
+    fn at(boot_ms: u64) -> Stamp {
+        let wall = "2026-11-11T04:00:00Z".parse().unwrap();
+        Stamp { wall, boot: Duration::from_millis(boot_ms) }
+    }
+
+    #[test]
+    fn the_gate_shuts_one_second_after_the_pause_was_read() {
+        for (now, open) in [(10_000, true), (10_999, true), (11_000, false), (60_000, false)] {
+            assert_eq!(gate(None).judge(&at(now)).is_ok(), open, "{now}");
+        }
+    }
+
+    #[test]
+    fn the_gate_shuts_when_the_lease_might_end_during_the_call() {
+        for (until_ms, open) in [(24_001, true), (24_000, false), (5_000, false)] {
+            let gate = gate(Some(Duration::from_millis(until_ms)));
+            assert_eq!(gate.judge(&at(10_000)).is_ok(), open, "{until_ms}");
+        }
+    }
+}
