@@ -1,0 +1,209 @@
+//! Carries out the steps of one service's plan, one after the other: no two mutations of a service overlap (S15).
+
+use super::Pausing;
+use super::isolate::smaller;
+use crate::aws::{Priority, Reader, Writer};
+use crate::decide::claims::Claims;
+use crate::decide::guard::{Admitted, Evidence, Refusal, admit};
+use crate::decide::outcome::fold_outcome;
+use crate::decide::PlannedStep;
+use crate::env::Env;
+use crate::model::{
+    AccountId, AwsError, ErrorClass, Intent, Lease, Outcome, Region, ServiceMemory, Step,
+};
+use crate::observe;
+use crate::policy::Policy;
+use crate::record::{IntentDraft, Journal, RecordError};
+use jiff::SignedDuration;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The window of `mutations_per_hour`.
+pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Everything that carrying out the steps of one service takes.
+pub struct Actor<'a> {
+    pub env: &'a Env,
+    pub reader: &'a Reader,
+    pub writer: &'a Writer,
+    pub journal: &'a Journal,
+    pub pausing: &'a Pausing,
+    /// The policy and the claims that are in force when it is asked; `None`: the service has been given up.
+    pub in_force: &'a (dyn Fn() -> Option<(Arc<Policy>, Claims)> + Sync),
+    /// The policy that the steps were decided under.
+    pub planned_under: &'a Policy,
+    pub lease: &'a Lease,
+    pub account: AccountId,
+    pub region: Region,
+    pub mutations_per_hour: u32,
+    /// Set once the process is to end: what is in flight is finished, nothing new is begun.
+    pub stopping: &'a AtomicBool,
+}
+
+/// What came of the steps.
+#[derive(Debug)]
+pub struct Carried {
+    /// With every outcome folded in, and journaled so.
+    pub memory: ServiceMemory,
+    pub done: Vec<Done>,
+    /// The journal failed: nothing was sent after that.
+    pub stopped: Option<RecordError>,
+    /// The guard found the program itself at fault; nothing was sent after that.
+    pub own_faults: Vec<Refusal>,
+}
+
+/// One request and how it ended; `outcome` is `None` while it is ambiguous.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    pub intent: Intent,
+    pub outcome: Option<Outcome>,
+}
+
+impl Actor<'_> {
+    /// Carries out `steps` in their order. Never fails: what could not be done is in the memory, or in `stopped`.
+    pub async fn carry_out(&self, steps: Vec<PlannedStep>, memory: ServiceMemory) -> Carried {
+        let mut carried = Carried { memory, done: Vec::new(), stopped: None, own_faults: Vec::new() };
+        let mut queue: VecDeque<(Step, String)> = steps.into_iter().map(|s| (s.step, s.why)).collect();
+        while let Some((step, why)) = queue.pop_front() {
+            if self.stopping.load(Ordering::Relaxed) {
+                break;
+            }
+            match self.one(step, &why, &mut carried).await {
+                // Each part is smaller than what failed, so this ends.
+                Ok(parts) => queue.extend(parts.into_iter().map(|part| (part, why.clone()))),
+                Err(error) => {
+                    tracing::error!(error = %error, "the journal failed: no further mutation is sent");
+                    carried.stopped = Some(error);
+                    break;
+                }
+            }
+            if !carried.own_faults.is_empty() {
+                break;
+            }
+        }
+        carried
+    }
+
+    /// One mutation, in the order of the module's doc. Returns the smaller steps to try instead.
+    async fn one(&self, step: Step, why: &str, carried: &mut Carried) -> Result<Vec<Step>, RecordError> {
+        self.writer.reserve(&step).await;
+        if let Err(error) = self.writer.warm().await {
+            tracing::warn!(error = %error, "no credentials to write with: nothing is sent in this pass");
+            return Ok(Vec::new());
+        }
+        let intent = self.journal.begin_intent(self.draft(step, why)).await?;
+        let outcome = match self.admitted(&intent, &carried.memory).await? {
+            Ok(admitted) => self.send(admitted).await,
+            Err(refusals) => {
+                let own: Vec<Refusal> = refusals.iter().filter(|refusal| !refusal.expected).cloned().collect();
+                carried.own_faults.extend(own);
+                Ok(Outcome::NotSent { why: in_one_line(&refusals) })
+            }
+        };
+        match outcome {
+            Ok(outcome) => self.ended(intent, outcome, carried).await,
+            Err(ambiguous) => {
+                tracing::warn!(intent = %intent.id, error = %ambiguous, "no answer: the next look tells what it did");
+                self.journal.mark_ambiguous(&intent.id, ambiguous).await?;
+                carried.done.push(Done { intent, outcome: None });
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn draft(&self, step: Step, why: &str) -> IntentDraft {
+        IntentDraft {
+            service: self.planned_under.service.clone(),
+            account: self.account.clone(),
+            region: self.region.clone(),
+            step,
+            policy_version: self.planned_under.version.clone(),
+            reason: why.to_owned(),
+        }
+    }
+
+    /// Looks again, at everything that the guard wants to see, and asks it.
+    async fn admitted(
+        &self,
+        intent: &Intent,
+        memory: &ServiceMemory,
+    ) -> Result<Result<Admitted, Vec<Refusal>>, RecordError> {
+        let since = self.env.clock.wall().saturating_sub(HOUR).unwrap_or(jiff::Timestamp::MIN);
+        let used = self.journal.mutations_since(&self.account, since).await?;
+        let Some((policy, claims)) = (self.in_force)() else {
+            let why = "the service's policy is gone: it has been given up".to_owned();
+            return Ok(Err(vec![Refusal { invariant: "S16", why, expected: true }]));
+        };
+        let policy = policy.as_ref();
+        let look = observe::look_again(self.reader, policy, &self.env.clock, Priority::Repair).await;
+        let pauses = self.pausing.read(policy, self.env).await;
+        let evidence = Evidence {
+            look: &look,
+            pauses: &pauses,
+            lease: self.lease,
+            policy,
+            claims: &claims,
+            memory,
+            mutations_last_hour: used,
+            mutations_per_hour: self.mutations_per_hour,
+            now: self.env.clock.now(),
+        };
+        Ok(admit(intent.clone(), &evidence))
+    }
+
+    /// # Errors
+    /// Ambiguous only: whether it had its effect is not known.
+    async fn send(&self, admitted: Admitted) -> Result<Outcome, AwsError> {
+        match self.writer.start_instances(admitted).await {
+            Ok(accepted) => Ok(Outcome::Accepted { request_id: accepted.request_id }),
+            Err(error) if error.class == ErrorClass::Ambiguous => Err(error),
+            Err(error) if error.class == ErrorClass::NeverSent => {
+                Ok(Outcome::NotSent { why: error.to_string() })
+            }
+            Err(error) => Ok(Outcome::Failed { error }),
+        }
+    }
+
+    async fn ended(
+        &self,
+        intent: Intent,
+        outcome: Outcome,
+        carried: &mut Carried,
+    ) -> Result<Vec<Step>, RecordError> {
+        log_outcome(&intent, &outcome);
+        let parts = match &outcome {
+            Outcome::Failed { error } => smaller(&intent.step, error),
+            _ => Vec::new(),
+        };
+        // What failed for the company that it was sent in is nobody's failure yet.
+        let memory = if parts.is_empty() {
+            fold_outcome(&carried.memory, self.planned_under, &intent, &outcome, self.env.clock.wall())
+        } else {
+            carried.memory.clone()
+        };
+        self.journal.end_intent(&intent.id, outcome.clone(), Some(memory.clone()), Vec::new()).await?;
+        carried.memory = memory;
+        carried.done.push(Done { intent, outcome: Some(outcome) });
+        Ok(parts)
+    }
+}
+
+fn in_one_line(refusals: &[Refusal]) -> String {
+    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn log_outcome(intent: &Intent, outcome: &Outcome) {
+    let instances = intent.step.instances().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let (id, operation) = (&intent.id, intent.step.operation());
+    match outcome {
+        Outcome::Accepted { request_id } => {
+            tracing::info!(intent = %id, operation, instances, request_id, "AWS accepted the request");
+        }
+        Outcome::NotSent { why } => tracing::info!(intent = %id, operation, instances, why, "not sent"),
+        Outcome::Failed { error } => {
+            tracing::warn!(intent = %id, operation, instances, error = %error, "AWS refused the request");
+        }
+        Outcome::Settled { .. } => {}
+    }
+}

@@ -1,0 +1,356 @@
+//! One pass: the due services of one scope, looked at together, each then on its own.
+
+use super::fleet::{Fleet, InForce};
+use super::ledger::Ledger;
+use super::scopes::{ScopeClients, Scopes};
+use super::vitals::Vitals;
+use crate::act::{Actor, Carried, Done, HOUR, Pausing};
+use crate::aws::{Priority, ScopeKey};
+use crate::decide::claims::Claims;
+use crate::decide::fold::{Seen, fold};
+use crate::decide::outcome::{fold_outcome, settle};
+use crate::decide::{FleetLimits, Input, Plan, decide, remember_findings};
+use crate::env::Env;
+use crate::model::{
+    AccountId, AwsError, ChannelName, Lease, Notice, NoticeKind, Observation, PauseReading, ServiceMemory, ServiceName,
+};
+use crate::observe::{Lookout, look};
+use crate::policy::{Config, Policy};
+use crate::record::{RecordError, ServiceRecord};
+use futures_util::FutureExt as _;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The right and the means to change something; without it a pass only looks.
+#[derive(Clone, Debug)]
+pub struct Hands {
+    pub lease: Lease,
+    /// Set once the process is to end: what is in flight is finished, nothing new is begun.
+    pub stopping: Arc<AtomicBool>,
+}
+
+/// Makes passes. Everything that all of them share.
+pub struct Rounds {
+    pub env: Env,
+    pub config: Config,
+    pub scopes: Scopes,
+    pub ledger: Ledger,
+    pub pausing: Pausing,
+    pub in_force: InForce,
+    pub vitals: Vitals,
+    /// Channels that can be used; others are known to the policies all the same.
+    pub channels: BTreeSet<ChannelName>,
+    /// Names this process in the memory, whose boot clock no other process shares.
+    pub incarnation: String,
+    pub hands: Option<Hands>,
+}
+
+/// What one pass over one service came to.
+#[derive(Debug)]
+pub struct Passed {
+    pub service: ServiceName,
+    /// `None`: the scope has no clients, or the pass failed in a way that left no plan.
+    pub plan: Option<Plan>,
+    pub done: Vec<Done>,
+    /// Why nothing could be decided or kept, for people.
+    pub trouble: Option<String>,
+}
+
+impl Rounds {
+    /// Looks at `services`, which share `scope`, and acts where it may. `report` gets each service as soon as it is done.
+    pub async fn pass(&self, scope: &ScopeKey, services: &BTreeSet<ServiceName>, mut report: impl FnMut(Passed)) {
+        let fleet = self.in_force.now();
+        let policies: Vec<Arc<Policy>> =
+            services.iter().filter_map(|name| fleet.policies.get(name).cloned()).collect();
+        let clients = match self.scopes.of(scope).await {
+            Ok(clients) => clients,
+            Err(error) => {
+                services.iter().for_each(|service| report(no_clients(service, &error)));
+                return;
+            }
+        };
+        let refs: Vec<&Policy> = policies.iter().map(AsRef::as_ref).collect();
+        let priority = if self.any_under_repair(&refs).await { Priority::Repair } else { Priority::Quiet };
+        let from = Lookout {
+            reader: &clients.reader,
+            directory: &clients.directory,
+            clock: &self.env.clock,
+            priority,
+        };
+        let mut looks = std::pin::pin!(look(from, &refs));
+        let mut passes = FuturesUnordered::new();
+        let mut left: BTreeSet<ServiceName> = services.clone();
+        loop {
+            tokio::select! {
+                biased;
+                Some(passed) = passes.next() => {
+                    let passed: Passed = passed;
+                    left.remove(&passed.service);
+                    report(passed);
+                }
+                Some(seen) = looks.next() => passes.push(self.caught(&fleet, &clients, seen)),
+                else => break,
+            }
+        }
+        // Gone from the policies since it was due: nothing to look at any more.
+        for service in left {
+            report(Passed { service, plan: None, done: Vec::new(), trouble: None });
+        }
+    }
+
+    /// A service under repair is read before quiet ones when requests are scarce.
+    async fn any_under_repair(&self, policies: &[&Policy]) -> bool {
+        for policy in policies {
+            let record = self.ledger.load(&policy.service).await;
+            if record.is_ok_and(|(record, _)| !record.memory.incidents.is_empty()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A panic in one service ends that service's pass and no other.
+    async fn caught(&self, fleet: &Fleet, clients: &ScopeClients, seen: Observation) -> Passed {
+        let service = seen.service.clone();
+        let span = tracing::info_span!("pass", service = %service);
+        let pass = tracing::Instrument::instrument(self.service(fleet, clients, seen), span);
+        AssertUnwindSafe(pass).catch_unwind().await.unwrap_or_else(|_| Passed {
+            service,
+            plan: None,
+            done: Vec::new(),
+            trouble: Some("the pass panicked: a fault of keepgreen's own; nothing was done after it".to_owned()),
+        })
+    }
+
+    async fn service(&self, fleet: &Fleet, clients: &ScopeClients, seen: Observation) -> Passed {
+        let service = seen.service.clone();
+        let failed = |trouble: String| Passed {
+            service: service.clone(),
+            plan: None,
+            done: Vec::new(),
+            trouble: Some(trouble),
+        };
+        if let Some(caller) = &seen.caller {
+            clients.remember_account(caller);
+        }
+        let Some(policy) = fleet.policies.get(&service) else {
+            return failed("its policy is gone".to_owned());
+        };
+        let claims = self.in_force.now().claims(&self.scopes);
+        let bench = Bench { rounds: self, policy, claims: &claims, clients, look: &seen };
+        match bench.work().await {
+            Ok(passed) => passed,
+            Err(error) => {
+                tracing::error!(error = %error, "the journal failed: nothing is done about this service");
+                failed(error.to_string())
+            }
+        }
+    }
+}
+
+fn no_clients(service: &ServiceName, error: &AwsError) -> Passed {
+    tracing::error!(service = %service, error = %error, "AWS cannot be asked about this service");
+    Passed { service: service.clone(), plan: None, done: Vec::new(), trouble: Some(error.to_string()) }
+}
+
+/// One service on the bench: its policy, its look, and what it takes to work on it.
+struct Bench<'a> {
+    rounds: &'a Rounds,
+    policy: &'a Policy,
+    claims: &'a Claims,
+    clients: &'a ScopeClients,
+    look: &'a Observation,
+}
+
+impl Bench<'_> {
+    async fn work(&self) -> Result<Passed, RecordError> {
+        let service = &self.policy.service;
+        let (mut record, resumed) = self.rounds.ledger.load(service).await?;
+        self.settle(&mut record).await?;
+        let memory = fold(&record.memory, &self.seen(resumed));
+        let pauses = self.rounds.pausing.survey(self.policy, &self.rounds.env).await;
+        let used = self.mutations_last_hour().await?;
+        let plan = self.decide(&memory, &record, &pauses, used);
+        let memory = remember_findings(&memory, &plan.findings, self.look.begun.wall);
+        self.keep(&memory, &plan, &pauses).await?;
+        self.log(&plan);
+        let carried = self.act(&plan, memory).await;
+        let (plan, done, trouble) = match carried {
+            None => (plan, Vec::new(), None),
+            Some(carried) => self.after_acting(carried, record, &pauses, resumed).await?,
+        };
+        self.rounds.vitals.take(service, self.account().as_ref(), &plan);
+        Ok(Passed { service: service.clone(), plan: Some(plan), done, trouble })
+    }
+
+    fn seen(&self, resumed: Option<Timestamp>) -> Seen<'_> {
+        Seen {
+            policy: self.policy,
+            claims: self.claims,
+            look: self.look,
+            incarnation: &self.rounds.incarnation,
+            interval: self.rounds.config.interval,
+            resumed,
+        }
+    }
+
+    fn account(&self) -> Option<AccountId> {
+        self.look.caller.clone().or_else(|| self.clients.account())
+    }
+
+    /// Ends what earlier processes or lost answers left open, as far as this look tells how it ended.
+    async fn settle(&self, record: &mut ServiceRecord) -> Result<(), RecordError> {
+        let mut open = Vec::new();
+        for journaled in std::mem::take(&mut record.unsettled) {
+            let Some(outcome) = settle(&journaled, self.look, &record.memory) else {
+                open.push(journaled);
+                continue;
+            };
+            let intent = &journaled.intent;
+            tracing::info!(intent = %intent.id, ?outcome, "settled by looking");
+            let now = self.look.begun.wall;
+            record.memory = fold_outcome(&record.memory, self.policy, intent, &outcome, now);
+            if let super::Ledger::Journal(journal) = &self.rounds.ledger {
+                journal.end_intent(&intent.id, outcome, Some(record.memory.clone()), Vec::new()).await?;
+            }
+        }
+        record.unsettled = open;
+        Ok(())
+    }
+
+    async fn mutations_last_hour(&self) -> Result<u32, RecordError> {
+        let since = self.rounds.env.clock.wall().saturating_sub(HOUR).unwrap_or(Timestamp::MIN);
+        match (self.rounds.ledger.journal(), self.account()) {
+            (Some(journal), Some(account)) => journal.mutations_since(&account, since).await,
+            _ => Ok(0),
+        }
+    }
+
+    fn channels(&self) -> Vec<ChannelName> {
+        self.policy.notify.iter().filter(|name| self.rounds.channels.contains(name)).cloned().collect()
+    }
+
+    fn decide(
+        &self,
+        memory: &ServiceMemory,
+        record: &ServiceRecord,
+        pauses: &PauseReading,
+        mutations_last_hour: u32,
+    ) -> Plan {
+        let unknown: Vec<String> = record.unknown.iter().map(|intent| intent.id.to_string()).collect();
+        let mutations_per_hour = self.rounds.config.limits.mutations_per_hour;
+        decide(&Input {
+            policy: self.policy,
+            claims: self.claims,
+            look: self.look,
+            memory,
+            unsettled: &record.unsettled,
+            unknown_intents: &unknown,
+            pauses,
+            delivered: &record.delivered,
+            limits: FleetLimits { mutations_last_hour, mutations_per_hour },
+            can_announce: !self.channels().is_empty(),
+            interval: self.rounds.config.interval,
+            now: self.look.begun.wall,
+        })
+    }
+
+    async fn keep(
+        &self,
+        memory: &ServiceMemory,
+        plan: &Plan,
+        pauses: &PauseReading,
+    ) -> Result<(), RecordError> {
+        let mut notices = plan.notices.clone();
+        notices.extend(crate::pause::expiry_warnings(&pauses.set, self.look.begun.wall));
+        let notices = self.addressed(notices);
+        self.rounds.ledger.keep(&self.policy.service, memory, notices).await
+    }
+
+    fn addressed(&self, notices: Vec<Notice>) -> Vec<(ChannelName, Notice)> {
+        let channels = self.channels();
+        let to_each = |notice: Notice| channels.iter().map(move |channel| (channel.clone(), notice.clone()));
+        notices.into_iter().flat_map(to_each).collect()
+    }
+
+    fn log(&self, plan: &Plan) {
+        for gap in &plan.gaps {
+            tracing::warn!(part = %gap.part, why = gap.why, "could not be read: nothing but safe starts is done");
+        }
+        for step in &plan.steps {
+            let instances = step.step.instances().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            tracing::info!(operation = step.step.operation(), instances, why = step.why, "planned");
+        }
+        tracing::debug!(due = ?plan.due, findings = plan.findings.len(), holds = plan.holds.len(), "decided");
+    }
+
+    /// `None`: nothing to do, or no hands to do it with.
+    async fn act(&self, plan: &Plan, memory: ServiceMemory) -> Option<Carried> {
+        let hands = self.rounds.hands.as_ref()?;
+        let super::Ledger::Journal(journal) = &self.rounds.ledger else { return None };
+        let (writer, account) = (self.clients.writer.as_ref()?, self.look.caller.clone()?);
+        if plan.steps.is_empty() || hands.stopping.load(Ordering::Relaxed) {
+            return None;
+        }
+        let actor = Actor {
+            env: &self.rounds.env,
+            reader: &self.clients.reader,
+            writer,
+            journal,
+            pausing: &self.rounds.pausing,
+            in_force: &|| {
+                let fleet = self.rounds.in_force.now();
+                let policy = fleet.policies.get(&self.policy.service).cloned()?;
+                Some((policy, fleet.claims(&self.rounds.scopes)))
+            },
+            planned_under: self.policy,
+            lease: &hands.lease,
+            account,
+            region: self.look.region.clone(),
+            mutations_per_hour: self.rounds.config.limits.mutations_per_hour,
+            stopping: &hands.stopping,
+        };
+        Some(actor.carry_out(plan.steps.clone(), memory).await)
+    }
+
+    /// Decides again on what came of the steps: says what is to be said about it now, not at the next pass.
+    async fn after_acting(
+        &self,
+        carried: Carried,
+        record: ServiceRecord,
+        pauses: &PauseReading,
+        resumed: Option<Timestamp>,
+    ) -> Result<(Plan, Vec<Done>, Option<String>), RecordError> {
+        let (after, _) = self.rounds.ledger.load(&self.policy.service).await?;
+        let record = ServiceRecord { delivered: record.delivered, ..after };
+        let memory = ServiceMemory { resumed, ..carried.memory };
+        let used = self.mutations_last_hour().await?;
+        let mut plan = self.decide(&memory, &record, pauses, used);
+        plan.notices.extend(own_faults(&carried, self.policy, self.look.begun.wall));
+        self.keep(&memory, &plan, pauses).await?;
+        Ok((plan, carried.done, carried.stopped.map(|error| error.to_string())))
+    }
+}
+
+/// The guard found the program itself at fault: nothing more is sent for this service in this pass, and people are told.
+fn own_faults(carried: &Carried, policy: &Policy, now: Timestamp) -> Vec<Notice> {
+    let of = |refusal: &crate::decide::guard::Refusal| Notice {
+        key: format!("own-fault/{}/{}/{}", policy.service, refusal.invariant, now.as_second() / 86_400),
+        kind: NoticeKind::NeedsPerson,
+        at: now,
+        service: Some(policy.service.clone()),
+        instance: None,
+        title: format!("{}: a mutation was refused by invariant {}", policy.service, refusal.invariant),
+        text: format!(
+            "{}. It was planned all the same, which is a fault of keepgreen's own; nothing was sent. Next: report it, \
+             with the log of this pass, and heal by hand meanwhile.",
+            refusal.why
+        ),
+        facts: Vec::new(),
+    };
+    carried.own_faults.iter().map(of).collect()
+}
