@@ -5,5 +5,6 @@ pub mod aws;
 pub mod decide;
 pub mod env;
 pub mod model;
+pub mod pause;
 pub mod policy;
 pub mod record;

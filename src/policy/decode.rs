@@ -6,7 +6,7 @@
 
 use super::duration::{format_duration, parse_duration};
 use super::names::Rule;
-use super::problem::{Problem, Problems, Span, nearest};
+use super::problem::{Masking, Problem, Problems, Span, nearest};
 use super::tree::{Entry, Node, Value, is_nothing};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -234,6 +234,19 @@ impl<'t> Decoder<'t> {
         self.refuse(problem)
     }
 
+    /// A value where the config file keeps secrets, but not in a place for one: it may be one all the same.
+    fn keep_out(&mut self, path: &str, node: &Node) {
+        let near_secrets = path.starts_with("notify") || path.starts_with("heartbeat");
+        if self.problems.source.masking != Masking::Tokens || !near_secrets {
+            return;
+        }
+        match &node.value {
+            Value::Scalar { text, .. } => self.problems.hide(node.span, text),
+            Value::List(items) => items.iter().for_each(|item| self.keep_out(path, item)),
+            Value::Map(entries) => entries.iter().for_each(|entry| self.keep_out(path, &entry.value)),
+        }
+    }
+
     /// Says what stands in place of `expected`.
     pub fn wrong_kind<T>(&mut self, at: &At<'_>, expected: &str) -> Option<T> {
         let found = match &at.node.value {
@@ -247,6 +260,7 @@ impl<'t> Decoder<'t> {
         } else {
             format!("`{}`", at.path)
         };
+        self.keep_out(&at.path, at.node);
         let mut problem = self
             .problem(at.node.span, format!("{place} {found}"))
             .expected(expected);
@@ -351,6 +365,7 @@ impl<'n> Fields<'n> {
                 (None, Some(home)) => Some(format!("this key belongs under `{home}`")),
                 (None, None) => nearest(&key, known.iter().copied()).map(did_you_mean),
             };
+            decoder.keep_out(&self.path_to(&entry.key), &entry.value);
             let problem = decoder
                 .problem(
                     entry.key_span,

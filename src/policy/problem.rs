@@ -260,31 +260,53 @@ fn harmless(c: char) -> char {
 fn mask(text: &str, masking: Masking) -> String {
     let mut out = String::with_capacity(text.len());
     let mut word = String::new();
-    for c in text.chars() {
-        if c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '{' | '}' | '[' | ']' | '`') {
-            mask_word(&word, masking, &mut out);
-            word.clear();
-            out.push(c);
-        } else {
+    // The key that the next word is the value of, if that is a secret's.
+    let mut after_key = false;
+    for c in text.chars().chain(std::iter::once('\n')) {
+        let opens = matches!(c, '{' | '}' | '[' | ']' | ',');
+        if !(c.is_whitespace() || opens || matches!(c, '"' | '\'' | '`')) {
             word.push(c);
+            continue;
         }
+        if !word.is_empty() {
+            mask_word(&word, masking, after_key, &mut out);
+            after_key = SECRET_KEYS.contains(&word.trim_end_matches(':')) || (after_key && word == ":");
+            word.clear();
+        }
+        after_key &= !opens;
+        out.push(c);
     }
-    mask_word(&word, masking, &mut out);
+    out.pop();
     out
 }
 
-fn mask_word(word: &str, masking: Masking, out: &mut String) {
+/// Keys of the config file whose values are secrets: for a text that could not be parsed.
+const SECRET_KEYS: [&str; 3] = ["webhook", "url", "routing_key"];
+
+fn mask_word(word: &str, masking: Masking, after_key: bool, out: &mut String) {
     let reference = word.starts_with("env:") || word.starts_with("file:") || word.starts_with("arn:");
     let long = word.chars().count() >= 20 && word.chars().any(|c| c.is_ascii_digit());
     if let Some((scheme, rest)) = word.split_once("://") {
         out.push_str(scheme);
         out.push_str("://");
         out.extend(rest.chars().map(|_| '*'));
-    } else if masking == Masking::Tokens && long && !reference {
+    } else if masking == Masking::Tokens && (long || after_key) && !reference && word != ":" {
         out.extend(word.chars().map(|_| '*'));
     } else {
         out.push_str(word);
     }
+}
+
+/// A line with the characters of a place made unreadable; with all that follow, if the place goes on below.
+fn hide_place(line: &str, span: Span) -> String {
+    let from = (span.column as usize).saturating_sub(1);
+    let until = if span.length <= 1 {
+        usize::MAX
+    } else {
+        from.saturating_add(span.length as usize)
+    };
+    let hidden = |(index, c): (usize, char)| if (from..until).contains(&index) { '*' } else { c };
+    line.chars().enumerate().map(hidden).collect()
 }
 
 /// Problems of one file, bounded.
@@ -292,6 +314,7 @@ pub(super) struct Problems<'t> {
     pub source: Source<'t>,
     list: Vec<Problem>,
     dropped: usize,
+    secrets: Vec<(Span, String)>,
 }
 
 impl<'t> Problems<'t> {
@@ -300,6 +323,7 @@ impl<'t> Problems<'t> {
             source,
             list: Vec::new(),
             dropped: 0,
+            secrets: Vec::new(),
         }
     }
 
@@ -311,6 +335,11 @@ impl<'t> Problems<'t> {
         }
     }
 
+    /// Keeps a value out of every problem of this file: another slip on the same line shows that line too.
+    pub fn hide(&mut self, span: Span, value: &str) {
+        self.secrets.push((span, value.to_owned()));
+    }
+
     pub fn len(&self) -> usize {
         self.list.len() + self.dropped
     }
@@ -318,6 +347,19 @@ impl<'t> Problems<'t> {
     /// In order of place, with a last one that says how many are not shown.
     pub fn finish(self) -> Vec<Problem> {
         let mut list = self.list;
+        for (span, value) in &self.secrets {
+            for problem in &mut list {
+                if problem.line == span.line {
+                    problem.text_line = hide_place(&problem.text_line, *span);
+                }
+                // A value of several lines, or one that an alias repeats.
+                for word in value.split_whitespace().filter(|word| word.len() >= 4) {
+                    let stars = "*".repeat(word.chars().count());
+                    problem.text_line = problem.text_line.replace(word, &stars);
+                    problem.message = problem.message.replace(word, &stars);
+                }
+            }
+        }
         list.sort();
         if self.dropped > 0 {
             list.push(Problem::of_file(
