@@ -5,4 +5,5 @@ pub mod aws;
 pub mod decide;
 pub mod env;
 pub mod model;
+pub mod observe;
 pub mod policy;
