@@ -62,6 +62,8 @@ const APP_NAME: &str = "keepgreen";
 #[derive(Clone, Debug, Default)]
 pub struct Seams {
     pub http_client: Option<SharedHttpClient>,
+    /// The clock that requests are signed by; `None`: the program's own wall clock.
+    pub time_source: Option<SharedTimeSource>,
     /// With these, neither environment nor profile nor the instance's metadata service is asked for anything; `region`
     /// then is the default region.
     pub credentials: Option<SharedCredentialsProvider>,
@@ -126,8 +128,9 @@ impl Sdk {
         self.http_client.clone()
     }
 
-    pub(super) fn time_source(&self) -> SharedTimeSource {
-        SharedTimeSource::new(EnvTime(self.env.clock.clone()))
+    fn time_source(&self) -> SharedTimeSource {
+        let own = || SharedTimeSource::new(EnvTime(self.env.clock.clone()));
+        self.seams.time_source.clone().unwrap_or_else(own)
     }
 
     /// Builds what one scope's clients share. Asks no AWS API; roles are assumed when credentials are first needed.
