@@ -31,18 +31,28 @@ pub(super) fn smaller(step: &Step, error: &AwsError) -> Vec<Step> {
         return Vec::new();
     }
     let named = |id: &InstanceId| error.message.contains(id.as_str());
-    let (bad, good): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        instances.iter().map(|(id, of)| (id.clone(), of.clone())).partition(|(id, _)| named(id));
+    let (bad, good): (BTreeMap<_, _>, BTreeMap<_, _>) = instances
+        .iter()
+        .map(|(id, of)| (id.clone(), of.clone()))
+        .partition(|(id, _)| named(id));
     if !bad.is_empty() && !good.is_empty() {
-        let alone = bad.into_iter().map(|(id, of)| Step::Start { instances: BTreeMap::from([(id, of)]) });
-        return std::iter::once(Step::Start { instances: good }).chain(alone).collect();
+        let alone = bad.into_iter().map(|(id, of)| Step::Start {
+            instances: BTreeMap::from([(id, of)]),
+        });
+        return std::iter::once(Step::Start { instances: good })
+            .chain(alone)
+            .collect();
     }
     let half = instances.len() / 2;
-    let halves = [instances.iter().take(half), instances.iter().skip(half).take(usize::MAX)];
-    halves
-        .into_iter()
-        .map(|part| Step::Start { instances: part.map(|(id, of)| (id.clone(), of.clone())).collect() })
-        .collect()
+    let part = |from: usize, count: usize| Step::Start {
+        instances: instances
+            .iter()
+            .skip(from)
+            .take(count)
+            .map(|(id, of)| (id.clone(), of.clone()))
+            .collect(),
+    };
+    vec![part(0, half), part(half, instances.len())]
 }
 
 #[cfg(test)]
@@ -51,8 +61,16 @@ mod tests {
     use crate::model::{RepairId, StartOf};
 
     fn batch(count: usize) -> Step {
-        let of = StartOf { slot: "blue".into(), repair: RepairId::new("r"), attempt: 1 };
-        Step::Start { instances: (0..count).map(|n| (InstanceId::new(format!("i-{n:04}")), of.clone())).collect() }
+        let of = StartOf {
+            slot: "blue".into(),
+            repair: RepairId::new("r"),
+            attempt: 1,
+        };
+        Step::Start {
+            instances: (0..count)
+                .map(|n| (InstanceId::new(format!("i-{n:04}")), of.clone()))
+                .collect(),
+        }
     }
 
     fn error(class: ErrorClass, message: &str) -> AwsError {
@@ -72,7 +90,10 @@ mod tests {
 
     #[test]
     fn the_named_one_is_set_apart_and_the_rest_stays_together() {
-        let parts = smaller(&batch(10), &error(ErrorClass::InvalidState, "instance 'i-0003' is not in a state"));
+        let parts = smaller(
+            &batch(10),
+            &error(ErrorClass::InvalidState, "instance 'i-0003' is not in a state"),
+        );
         assert_eq!(sizes(&parts), [9, 1]);
         assert!(parts[1].instances().all(|id| id.as_str() == "i-0003"));
     }

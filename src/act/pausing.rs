@@ -19,7 +19,11 @@ impl Pausing {
     pub async fn read(&self, policy: &Policy, env: &Env) -> PauseReading {
         let service = &policy.service;
         let begun = env.clock.now();
-        let of_file = if self.policies_are_files { reread(policy, env).await } else { Ok(policy.pause.clone()) };
+        let of_file = if self.policies_are_files {
+            reread(policy, env).await
+        } else {
+            Ok(policy.pause.clone())
+        };
         let (flag, unreadable) = match of_file {
             Ok(flag) => (pause::of_policy(service, &policy.file, &flag), None),
             Err(why) => (None, Some(why)),

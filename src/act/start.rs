@@ -3,14 +3,12 @@
 use super::Pausing;
 use super::isolate::smaller;
 use crate::aws::{Priority, Reader, Writer};
+use crate::decide::PlannedStep;
 use crate::decide::claims::Claims;
 use crate::decide::guard::{Admitted, Evidence, Refusal, admit};
 use crate::decide::outcome::fold_outcome;
-use crate::decide::PlannedStep;
 use crate::env::Env;
-use crate::model::{
-    AccountId, AwsError, ErrorClass, Intent, Lease, Outcome, Region, ServiceMemory, Step,
-};
+use crate::model::{AccountId, AwsError, ErrorClass, Intent, Lease, Outcome, Region, ServiceMemory, Step};
 use crate::observe;
 use crate::policy::Policy;
 use crate::record::{IntentDraft, Journal, RecordError};
@@ -63,7 +61,12 @@ pub struct Done {
 impl Actor<'_> {
     /// Carries out `steps` in their order. Never fails: what could not be done is in the memory, or in `stopped`.
     pub async fn carry_out(&self, steps: Vec<PlannedStep>, memory: ServiceMemory) -> Carried {
-        let mut carried = Carried { memory, done: Vec::new(), stopped: None, own_faults: Vec::new() };
+        let mut carried = Carried {
+            memory,
+            done: Vec::new(),
+            stopped: None,
+            own_faults: Vec::new(),
+        };
         let mut queue: VecDeque<(Step, String)> = steps.into_iter().map(|s| (s.step, s.why)).collect();
         while let Some((step, why)) = queue.pop_front() {
             if self.stopping.load(Ordering::Relaxed) {
@@ -96,9 +99,15 @@ impl Actor<'_> {
         let outcome = match self.admitted(&intent, &carried.memory).await? {
             Ok(admitted) => self.send(admitted).await,
             Err(refusals) => {
-                let own: Vec<Refusal> = refusals.iter().filter(|refusal| !refusal.expected).cloned().collect();
+                let own: Vec<Refusal> = refusals
+                    .iter()
+                    .filter(|refusal| !refusal.expected)
+                    .cloned()
+                    .collect();
                 carried.own_faults.extend(own);
-                Ok(Outcome::NotSent { why: in_one_line(&refusals) })
+                Ok(Outcome::NotSent {
+                    why: in_one_line(&refusals),
+                })
             }
         };
         match outcome {
@@ -106,7 +115,10 @@ impl Actor<'_> {
             Err(ambiguous) => {
                 tracing::warn!(intent = %intent.id, error = %ambiguous, "no answer: the next look tells what it did");
                 self.journal.mark_ambiguous(&intent.id, ambiguous).await?;
-                carried.done.push(Done { intent, outcome: None });
+                carried.done.push(Done {
+                    intent,
+                    outcome: None,
+                });
                 Ok(Vec::new())
             }
         }
@@ -129,11 +141,20 @@ impl Actor<'_> {
         intent: &Intent,
         memory: &ServiceMemory,
     ) -> Result<Result<Admitted, Vec<Refusal>>, RecordError> {
-        let since = self.env.clock.wall().saturating_sub(HOUR).unwrap_or(jiff::Timestamp::MIN);
+        let since = self
+            .env
+            .clock
+            .wall()
+            .saturating_sub(HOUR)
+            .unwrap_or(jiff::Timestamp::MIN);
         let used = self.journal.mutations_since(&self.account, since).await?;
         let Some((policy, claims)) = (self.in_force)() else {
             let why = "the service's policy is gone: it has been given up".to_owned();
-            return Ok(Err(vec![Refusal { invariant: "S16", why, expected: true }]));
+            return Ok(Err(vec![Refusal {
+                invariant: "S16",
+                why,
+                expected: true,
+            }]));
         };
         let policy = policy.as_ref();
         let look = observe::look_again(self.reader, policy, &self.env.clock, Priority::Repair).await;
@@ -155,12 +176,14 @@ impl Actor<'_> {
     /// # Errors
     /// Ambiguous only: whether it had its effect is not known.
     async fn send(&self, admitted: Admitted) -> Result<Outcome, AwsError> {
-        match self.writer.start_instances(admitted).await {
-            Ok(accepted) => Ok(Outcome::Accepted { request_id: accepted.request_id }),
+        match self.writer.send(admitted).await {
+            Ok(accepted) => Ok(Outcome::Accepted {
+                request_id: accepted.request_id,
+            }),
             Err(error) if error.class == ErrorClass::Ambiguous => Err(error),
-            Err(error) if error.class == ErrorClass::NeverSent => {
-                Ok(Outcome::NotSent { why: error.to_string() })
-            }
+            Err(error) if error.class == ErrorClass::NeverSent => Ok(Outcome::NotSent {
+                why: error.to_string(),
+            }),
             Err(error) => Ok(Outcome::Failed { error }),
         }
     }
@@ -178,23 +201,43 @@ impl Actor<'_> {
         };
         // What failed for the company that it was sent in is nobody's failure yet.
         let memory = if parts.is_empty() {
-            fold_outcome(&carried.memory, self.planned_under, &intent, &outcome, self.env.clock.wall())
+            fold_outcome(
+                &carried.memory,
+                self.planned_under,
+                &intent,
+                &outcome,
+                self.env.clock.wall(),
+            )
         } else {
             carried.memory.clone()
         };
-        self.journal.end_intent(&intent.id, outcome.clone(), Some(memory.clone()), Vec::new()).await?;
+        self.journal
+            .end_intent(&intent.id, outcome.clone(), Some(memory.clone()), Vec::new())
+            .await?;
         carried.memory = memory;
-        carried.done.push(Done { intent, outcome: Some(outcome) });
+        carried.done.push(Done {
+            intent,
+            outcome: Some(outcome),
+        });
         Ok(parts)
     }
 }
 
 fn in_one_line(refusals: &[Refusal]) -> String {
-    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    refusals
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn log_outcome(intent: &Intent, outcome: &Outcome) {
-    let instances = intent.step.instances().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let instances = intent
+        .step
+        .instances()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" ");
     let (id, operation) = (&intent.id, intent.step.operation());
     match outcome {
         Outcome::Accepted { request_id } => {

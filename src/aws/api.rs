@@ -113,7 +113,10 @@ impl Bucket {
             Self::Of(Api::GetParameters) => (40.0, 40.0),
             Self::Of(_) => (100.0, 20.0),
         };
-        Grant { capacity, refill_per_s }
+        Grant {
+            capacity,
+            refill_per_s,
+        }
     }
 
     pub fn name(self) -> &'static str {

@@ -47,7 +47,12 @@ impl TokenBucket {
     pub fn share_of(grant: Grant, now: Duration) -> Self {
         // A bucket that cannot hold a quiet read's token beside the reserve would never serve one.
         let capacity = (grant.capacity * SHARE).max(1.0 / (1.0 - RESERVE));
-        Self { capacity, refill_per_s: grant.refill_per_s * SHARE, level: capacity, at: now }
+        Self {
+            capacity,
+            refill_per_s: grant.refill_per_s * SHARE,
+            level: capacity,
+            at: now,
+        }
     }
 
     /// Takes one token, or says after how long there will be one for this priority.
@@ -122,7 +127,10 @@ pub struct Budgets {
 
 impl Budgets {
     pub fn new(clock: Clock) -> Self {
-        Self { clock, entries: Arc::default() }
+        Self {
+            clock,
+            entries: Arc::default(),
+        }
     }
 
     /// Waits until a call may be made, and takes its token.
@@ -184,10 +192,15 @@ mod tests {
     use super::*;
     use crate::env::VirtualClock;
 
-    const DESCRIBE: Grant = Grant { capacity: 100.0, refill_per_s: 20.0 };
+    const DESCRIBE: Grant = Grant {
+        capacity: 100.0,
+        refill_per_s: 20.0,
+    };
 
     fn taken(bucket: &mut TokenBucket, now: Duration, priority: Priority) -> u32 {
-        (0..1_000).take_while(|_| bucket.take(now, priority).is_ok()).count() as u32
+        (0..1_000)
+            .take_while(|_| bucket.take(now, priority).is_ok())
+            .count() as u32
     }
 
     #[test]
@@ -225,7 +238,10 @@ mod tests {
         let mut bucket = TokenBucket::share_of(DESCRIBE, Duration::ZERO);
         assert_eq!(taken(&mut bucket, Duration::ZERO, Priority::Start), 1_000);
         // A debt of one bucket (25) and the reserve (5), and the token itself, at 5 a second.
-        assert_eq!(bucket.take(Duration::ZERO, Priority::Quiet), Err(Duration::from_millis(6_200)));
+        assert_eq!(
+            bucket.take(Duration::ZERO, Priority::Quiet),
+            Err(Duration::from_millis(6_200))
+        );
         assert!(bucket.take(Duration::from_millis(6_200), Priority::Quiet).is_ok());
     }
 
@@ -246,7 +262,10 @@ mod tests {
     }
 
     fn purse(account: &str) -> Purse {
-        Purse { account: Some(account.into()), region: "eu-west-2".into() }
+        Purse {
+            account: Some(account.into()),
+            region: "eu-west-2".into(),
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -254,14 +273,23 @@ mod tests {
         let clock = VirtualClock::starting_at("2026-11-11T04:00:00Z".parse().unwrap());
         let budgets = Budgets::new(Clock::Virtual(clock.clone()));
         for _ in 0..10 {
-            budgets.acquire(&purse("1"), Api::DescribeTargetHealth, Priority::Quiet).await;
+            budgets
+                .acquire(&purse("1"), Api::DescribeTargetHealth, Priority::Quiet)
+                .await;
         }
         // 10 in the share, 2 of them in reserve, 2.5 a second.
         assert_eq!(clock.now().boot.as_millis(), 800);
-        budgets.acquire(&purse("2"), Api::DescribeTargetHealth, Priority::Quiet).await;
+        budgets
+            .acquire(&purse("2"), Api::DescribeTargetHealth, Priority::Quiet)
+            .await;
         assert_eq!(clock.now().boot.as_millis(), 800);
-        let [stretch] = &budgets.stretches()[..] else { panic!("{:?}", budgets.stretches()) };
-        assert_eq!((&stretch.purse, stretch.bucket, stretch.waits), (&purse("1"), "ElasticLoadBalancing", 2));
+        let [stretch] = &budgets.stretches()[..] else {
+            panic!("{:?}", budgets.stretches())
+        };
+        assert_eq!(
+            (&stretch.purse, stretch.bucket, stretch.waits),
+            (&purse("1"), "ElasticLoadBalancing", 2)
+        );
         assert_eq!(stretch.waited, Duration::from_millis(800));
     }
 
@@ -272,7 +300,9 @@ mod tests {
         for _ in 0..8 {
             budgets.charge(&purse("1"), Api::DescribeTargetGroups);
         }
-        budgets.acquire(&purse("1"), Api::DescribeTargetHealth, Priority::Quiet).await;
+        budgets
+            .acquire(&purse("1"), Api::DescribeTargetHealth, Priority::Quiet)
+            .await;
         assert_eq!(clock.now().boot.as_millis(), 400);
     }
 }

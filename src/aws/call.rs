@@ -59,11 +59,22 @@ impl Caller {
         let operation = api.name();
         match answer {
             Ok(answer) => {
-                tracing::debug!(operation, object, request_id = answer.request_id(), latency_ms, "AWS call");
+                tracing::debug!(
+                    operation,
+                    object,
+                    request_id = answer.request_id(),
+                    latency_ms,
+                    "AWS call"
+                );
                 Ok(answer)
             }
             Err(error) => {
-                let error = classify(operation, Some(object).filter(|text| !text.is_empty()), &error, kind());
+                let error = classify(
+                    operation,
+                    Some(object).filter(|text| !text.is_empty()),
+                    &error,
+                    kind(),
+                );
                 // Whoever decides what the failure means logs it as such; here it is one call among others.
                 tracing::debug!(
                     operation,

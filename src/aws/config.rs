@@ -13,12 +13,12 @@
 
 use super::budget::{Budgets, Purse};
 use super::credentials::Kept;
-use super::http;
+use super::http::{self, HttpPoster, PostError};
 use crate::env::{Clock, Env};
 use crate::model::{AccountId, AwsError, ErrorClass, Region};
 use crate::policy::Role;
-use aws_config::sts::AssumeRoleProvider;
 use aws_config::identity::IdentityCache;
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, Region as SdkRegion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -83,7 +83,10 @@ pub struct ScopeKey {
 
 impl std::fmt::Display for ScopeKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let role = self.role.as_ref().map_or("own credentials", |role| role.arn.as_str());
+        let role = self
+            .role
+            .as_ref()
+            .map_or("own credentials", |role| role.arn.as_str());
         let region = self.region.as_ref().map_or("default region", Region::as_str);
         write!(f, "{role} in {region}")
     }
@@ -123,9 +126,18 @@ impl Sdk {
         }
     }
 
-    /// The connector that all requests of the process go through, webhooks included.
-    pub fn http_client(&self) -> SharedHttpClient {
+    /// The connector that all requests of the process go through.
+    fn http_client(&self) -> SharedHttpClient {
         self.http_client.clone()
+    }
+
+    /// What posts to webhooks, through the same connector.
+    ///
+    /// # Errors
+    /// Never in practice: if the connector's settings are refused.
+    pub fn poster(&self) -> Result<HttpPoster, PostError> {
+        HttpPoster::new(self.http_client(), self.time_source())
+            .map_err(|error| PostError::Failed(error.to_string()))
     }
 
     fn time_source(&self) -> SharedTimeSource {
@@ -141,27 +153,50 @@ impl Sdk {
         let own = self.own.get_or_init(|| self.load()).await;
         let chain = || own.sdk.region().map(|region| Region::new(region.as_ref()));
         let region = key.region.clone().or_else(chain).ok_or_else(|| {
-            not_configured(key, "no region: name one in the policy, in AWS_REGION or in the AWS profile")
+            not_configured(
+                key,
+                "no region: name one in the policy, in AWS_REGION or in the AWS profile",
+            )
         })?;
-        let sdk = own.sdk.to_builder().region(SdkRegion::new(region.as_str().to_owned())).build();
+        let sdk = own
+            .sdk
+            .to_builder()
+            .region(SdkRegion::new(region.as_str().to_owned()))
+            .build();
         let credentials = match (&key.role, &own.credentials) {
             (Some(role), Some(_)) => Kept::new(assume(role, &sdk).await, self.time_source()),
             (None, Some(own)) => own.clone(),
             (_, None) => return Err(not_configured(key, "no credentials of its own to begin with")),
         };
-        let sdk = sdk.into_builder().credentials_provider(credentials.share()).build();
+        let sdk = sdk
+            .into_builder()
+            .credentials_provider(credentials.share())
+            .build();
         let account = key.role.as_ref().and_then(|role| account_in_arn(&role.arn));
-        let purse = Purse { account, region: region.clone() };
-        Ok(Scope { sdk, region, purse, credentials })
+        let purse = Purse {
+            account,
+            region: region.clone(),
+        };
+        Ok(Scope {
+            sdk,
+            region,
+            purse,
+            credentials,
+        })
     }
 
     /// The process's own configuration, from the machine or from the seams, with everything that is ours set.
     async fn load(&self) -> Own {
-        let region = self.seams.region.as_ref().map(|region| SdkRegion::new(region.as_str().to_owned()));
+        let region = self
+            .seams
+            .region
+            .as_ref()
+            .map(|region| SdkRegion::new(region.as_str().to_owned()));
         let ambient = match &self.seams.credentials {
-            Some(credentials) => {
-                SdkConfig::builder().region(region).credentials_provider(credentials.clone()).build()
-            }
+            Some(credentials) => SdkConfig::builder()
+                .region(region)
+                .credentials_provider(credentials.clone())
+                .build(),
             None => {
                 // Given already here, because the chain's own requests (metadata service, SSO) use them too, and because
                 // a retry setting in the environment that cannot be parsed would otherwise be read, and panic.
@@ -176,8 +211,9 @@ impl Sdk {
                 }
             }
         };
-        let credentials =
-            ambient.credentials_provider().map(|source| Kept::new(source, self.time_source()));
+        let credentials = ambient
+            .credentials_provider()
+            .map(|source| Kept::new(source, self.time_source()));
         let mut builder = ambient.into_builder();
         builder.set_app_name(AppName::new(APP_NAME).ok());
         builder.set_credentials_provider(credentials.as_ref().map(Kept::share));
@@ -205,7 +241,9 @@ struct Own {
 
 /// A role's credentials come from STS through the same connector, with a read's timeouts and retries.
 async fn assume(role: &Role, sdk: &SdkConfig) -> SharedCredentialsProvider {
-    let mut builder = AssumeRoleProvider::builder(role.arn.clone()).configure(sdk).session_name(APP_NAME);
+    let mut builder = AssumeRoleProvider::builder(role.arn.clone())
+        .configure(sdk)
+        .session_name(APP_NAME);
     if let Some(external_id) = &role.external_id {
         builder = builder.external_id(external_id.clone());
     }
@@ -214,7 +252,10 @@ async fn assume(role: &Role, sdk: &SdkConfig) -> SharedCredentialsProvider {
 
 /// `arn:aws:iam::111122223333:role/keepgreen`
 fn account_in_arn(arn: &str) -> Option<AccountId> {
-    arn.split(':').nth(4).filter(|account| !account.is_empty()).map(AccountId::from)
+    arn.split(':')
+        .nth(4)
+        .filter(|account| !account.is_empty())
+        .map(AccountId::from)
 }
 
 fn not_configured(key: &ScopeKey, message: &str) -> AwsError {
@@ -247,7 +288,9 @@ pub(super) fn write_timeouts() -> TimeoutConfig {
 }
 
 pub(super) fn read_retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_max_backoff(MOST_READ_BACKOFF)
+    RetryConfig::standard()
+        .with_max_attempts(READ_ATTEMPTS)
+        .with_max_backoff(MOST_READ_BACKOFF)
 }
 
 /// A retry quota of its own for one account, region and service.

@@ -4,8 +4,9 @@
 //! nothing, a number out of range is dropped. Only an object without its id is not an object.
 
 use crate::model::{
-    AccountId, CheckState, EventCode, ImageMetadata, ImageState, Instance, InstanceId, InstanceState, Lifecycle,
-    Region, RootDevice, ScheduledEvent, StateReason, StatusChecks, Target, TargetHealth, TargetState, Zone,
+    AccountId, CheckState, EventCode, ImageMetadata, ImageState, Instance, InstanceId, InstanceState,
+    Lifecycle, Region, RootDevice, ScheduledEvent, StateReason, StatusChecks, Target, TargetHealth,
+    TargetState, Zone,
 };
 use aws_sdk_ec2::types as ec2;
 use aws_sdk_elasticloadbalancingv2::types as elb;
@@ -19,10 +20,16 @@ pub(super) fn instance(raw: &ec2::Instance, owner: Option<&str>, region: &Region
         id: InstanceId::new(raw.instance_id.as_deref()?),
         account: AccountId::new(owner.unwrap_or_default()),
         region: region.clone(),
-        zone: raw.placement().and_then(|placement| placement.availability_zone()).map(Zone::from),
+        zone: raw
+            .placement()
+            .and_then(|placement| placement.availability_zone())
+            .map(Zone::from),
         state: instance_state(raw.state()),
         state_reason: raw.state_reason().and_then(state_reason),
-        transition_reason: raw.state_transition_reason().filter(|text| !text.is_empty()).map(str::to_owned),
+        transition_reason: raw
+            .state_transition_reason()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
         image: raw.image_id().map(Into::into),
         instance_type: raw.instance_type().map(|kind| kind.as_str().to_owned()),
         launched_at: raw.launch_time().and_then(timestamp),
@@ -63,7 +70,10 @@ fn instance_state(raw: Option<&ec2::InstanceState>) -> InstanceState {
 
 fn state_reason(raw: &ec2::StateReason) -> Option<StateReason> {
     let code = raw.code()?.to_owned();
-    Some(StateReason { code, message: raw.message().unwrap_or_default().to_owned() })
+    Some(StateReason {
+        code,
+        message: raw.message().unwrap_or_default().to_owned(),
+    })
 }
 
 /// AWS leaves the field out for an on-demand instance.
@@ -93,12 +103,18 @@ fn tags(raw: &[ec2::Tag]) -> BTreeMap<String, String> {
 /// `None` if it has no id.
 pub(super) fn status(raw: &ec2::InstanceStatus) -> Option<(InstanceId, StatusChecks)> {
     let word = |summary: Option<&ec2::InstanceStatusSummary>| {
-        check(summary.and_then(|summary| summary.status()).map(|status| status.as_str()))
+        check(
+            summary
+                .and_then(|summary| summary.status())
+                .map(|status| status.as_str()),
+        )
     };
     let checks = StatusChecks {
         system: word(raw.system_status()),
         instance: word(raw.instance_status()),
-        attached_ebs: raw.attached_ebs_status().map(|ebs| check(ebs.status().map(|status| status.as_str()))),
+        attached_ebs: raw
+            .attached_ebs_status()
+            .map(|ebs| check(ebs.status().map(|status| status.as_str()))),
         events: raw.events().iter().map(event).collect(),
     };
     Some((InstanceId::new(raw.instance_id()?), checks))
@@ -164,13 +180,17 @@ pub(super) fn image_state(raw: Option<&ec2::ImageState>) -> ImageState {
 pub(super) fn target(raw: &elb::TargetHealthDescription) -> Option<Target> {
     let target = raw.target()?;
     let health = raw.target_health();
-    let state = health.and_then(|health| health.state()).map(|state| state.as_str());
+    let state = health
+        .and_then(|health| health.state())
+        .map(|state| state.as_str());
     Some(Target {
         instance: InstanceId::new(target.id()?),
         port: target.port().and_then(port),
         health: TargetHealth {
             state: TargetState::from_name(state.unwrap_or_default()),
-            reason: health.and_then(|health| health.reason()).map(|reason| reason.as_str().to_owned()),
+            reason: health
+                .and_then(|health| health.reason())
+                .map(|reason| reason.as_str().to_owned()),
             description: health.and_then(|health| health.description()).map(str::to_owned),
         },
     })
@@ -189,7 +209,9 @@ mod tests {
     use super::*;
 
     fn state(code: Option<i32>, name: Option<&str>) -> InstanceState {
-        let raw = ec2::InstanceState::builder().set_code(code).set_name(name.map(ec2::InstanceStateName::from));
+        let raw = ec2::InstanceState::builder()
+            .set_code(code)
+            .set_name(name.map(ec2::InstanceStateName::from));
         instance_state(Some(&raw.build()))
     }
 
@@ -200,10 +222,26 @@ mod tests {
             (Some(16 + 256), Some("running"), InstanceState::Running),
             (None, Some("stopped"), InstanceState::Stopped),
             (Some(80), None, InstanceState::Stopped),
-            (None, Some("dreaming"), InstanceState::Unknown("dreaming".to_owned())),
-            (Some(99), Some("dreaming"), InstanceState::Unknown("dreaming (code 99)".to_owned())),
-            (Some(16), Some("stopped"), InstanceState::Unknown("stopped (code 16)".to_owned())),
-            (Some(99), None, InstanceState::Unknown("no name (code 99)".to_owned())),
+            (
+                None,
+                Some("dreaming"),
+                InstanceState::Unknown("dreaming".to_owned()),
+            ),
+            (
+                Some(99),
+                Some("dreaming"),
+                InstanceState::Unknown("dreaming (code 99)".to_owned()),
+            ),
+            (
+                Some(16),
+                Some("stopped"),
+                InstanceState::Unknown("stopped (code 16)".to_owned()),
+            ),
+            (
+                Some(99),
+                None,
+                InstanceState::Unknown("no name (code 99)".to_owned()),
+            ),
             (None, None, InstanceState::Unknown("no name (no code)".to_owned())),
         ];
         for (code, name, expected) in table {
@@ -226,20 +264,37 @@ mod tests {
     fn unknown_words_and_missing_fields_of_checks_events_images_and_targets_are_kept_as_unknown() {
         let status = ec2::InstanceStatus::builder()
             .instance_id("i-1")
-            .system_status(ec2::InstanceStatusSummary::builder().status("wobbly".into()).build())
-            .events(ec2::InstanceStatusEvent::builder().code("instance-teleport".into()).build())
+            .system_status(
+                ec2::InstanceStatusSummary::builder()
+                    .status("wobbly".into())
+                    .build(),
+            )
+            .events(
+                ec2::InstanceStatusEvent::builder()
+                    .code("instance-teleport".into())
+                    .build(),
+            )
             .build();
         let (_, checks) = super::status(&status).unwrap();
         assert_eq!(checks.system, CheckState::Unknown("wobbly".to_owned()));
         assert_eq!(checks.instance, CheckState::Unknown(String::new()));
         assert_eq!(checks.attached_ebs, None);
-        assert_eq!(checks.events.first().unwrap().code, EventCode::Unknown("instance-teleport".to_owned()));
-        assert_eq!(image_state(Some(&"recycled".into())), ImageState::Unknown("recycled".to_owned()));
+        assert_eq!(
+            checks.events.first().unwrap().code,
+            EventCode::Unknown("instance-teleport".to_owned())
+        );
+        assert_eq!(
+            image_state(Some(&"recycled".into())),
+            ImageState::Unknown("recycled".to_owned())
+        );
         assert_eq!(image_state(None), ImageState::Unknown(String::new()));
         let bare = elb::TargetHealthDescription::builder()
             .target(elb::TargetDescription::builder().id("i-1").port(70_000).build())
             .build();
         let target = super::target(&bare).unwrap();
-        assert_eq!((target.port, target.health.state), (None, TargetState::Unknown(String::new())));
+        assert_eq!(
+            (target.port, target.health.state),
+            (None, TargetState::Unknown(String::new()))
+        );
     }
 }

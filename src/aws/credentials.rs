@@ -29,7 +29,11 @@ pub struct Kept {
 
 impl Kept {
     pub fn new(source: SharedCredentialsProvider, time: SharedTimeSource) -> Self {
-        Self { source, time, held: Arc::default() }
+        Self {
+            source,
+            time,
+            held: Arc::default(),
+        }
     }
 
     /// As the SDK wants it.
@@ -131,12 +135,18 @@ mod tests {
 
     async fn key(world: &World, kept: &Kept, now_s: u64) -> Result<String, String> {
         world.now_s.store(now_s, Ordering::SeqCst);
-        kept.get().await.map(|c| c.access_key_id().to_owned()).map_err(|e| crate::aws::error::chain(&e))
+        kept.get()
+            .await
+            .map(|c| c.access_key_id().to_owned())
+            .map_err(|e| crate::aws::error::chain(&e))
     }
 
     fn kept() -> (World, Kept) {
         let world = World::default();
-        let kept = Kept::new(SharedCredentialsProvider::new(world.clone()), SharedTimeSource::new(world.clone()));
+        let kept = Kept::new(
+            SharedCredentialsProvider::new(world.clone()),
+            SharedTimeSource::new(world.clone()),
+        );
         (world, kept)
     }
 
@@ -154,7 +164,12 @@ mod tests {
         assert_eq!(key(&world, &kept, 0).await.unwrap(), "key-1");
         world.broken.store(1, Ordering::SeqCst);
         assert_eq!(key(&world, &kept, 3_500).await.unwrap(), "key-1");
-        assert!(key(&world, &kept, 3_570).await.unwrap_err().contains("sts is down"));
+        assert!(
+            key(&world, &kept, 3_570)
+                .await
+                .unwrap_err()
+                .contains("sts is down")
+        );
         let error = kept.warm().await.unwrap_err();
         assert_eq!(error.class, ErrorClass::NeverSent);
         world.broken.store(0, Ordering::SeqCst);

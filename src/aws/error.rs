@@ -60,7 +60,10 @@ pub fn classify<E>(
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    let code = error.code().map(str::to_owned).or_else(|| code_behind_credentials(error));
+    let code = error
+        .code()
+        .map(str::to_owned)
+        .or_else(|| code_behind_credentials(error));
     let status = error.raw_response().map(|response| response.status().as_u16());
     let message = match error.message() {
         Some(message) => bounded(message),
@@ -128,36 +131,84 @@ fn class_of_status(status: Option<u16>, lost: ErrorClass) -> ErrorClass {
 /// The table. Codes come with and without `Exception`, depending on the service, and some old answers of EC2 say in front
 /// whose fault it was.
 fn meaning_of(code: &str) -> Option<Meaning> {
-    let code = code.strip_prefix("Client.").or_else(|| code.strip_prefix("Server.")).unwrap_or(code);
+    let code = code
+        .strip_prefix("Client.")
+        .or_else(|| code.strip_prefix("Server."))
+        .unwrap_or(code);
     let bare = code.strip_suffix("Exception").unwrap_or(code);
-    exact_meaning(bare).or_else(|| pattern_meaning(code)).or_else(|| exact_meaning(code))
+    exact_meaning(bare)
+        .or_else(|| pattern_meaning(code))
+        .or_else(|| exact_meaning(code))
 }
 
 fn exact_meaning(code: &str) -> Option<Meaning> {
-    use ErrorClass::{Capacity, Image, InvalidState, NotAuthorised, Permanent, Quota, Throttled, Token, Transient};
+    use ErrorClass::{
+        Capacity, Image, InvalidState, NotAuthorised, Permanent, Quota, Throttled, Token, Transient,
+    };
     Some(Meaning::Is(match code {
-        "Throttling" | "Throttled" | "RequestThrottled" | "TooManyRequests" | "ProvisionedThroughputExceeded"
-        | "RequestLimitExceeded" | "BandwidthLimitExceeded" | "LimitExceeded" | "SlowDown"
-        | "PriorRequestNotComplete" | "EC2Throttled" => Throttled,
-        "RequestTimeout" | "InternalError" | "InternalFailure" | "InternalServerError" | "ServiceUnavailable"
-        | "Unavailable" | "HealthUnavailable" => return Some(Meaning::Lost),
+        "Throttling"
+        | "Throttled"
+        | "RequestThrottled"
+        | "TooManyRequests"
+        | "ProvisionedThroughputExceeded"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "LimitExceeded"
+        | "SlowDown"
+        | "PriorRequestNotComplete"
+        | "EC2Throttled" => Throttled,
+        "RequestTimeout"
+        | "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "ServiceUnavailable"
+        | "Unavailable"
+        | "HealthUnavailable" => return Some(Meaning::Lost),
         // Refused without effect, and with other credentials or at another moment it passes.
         "ResourceContention" | "ExpiredToken" | "RequestExpired" => Transient,
-        "InsufficientInstanceCapacity" | "InsufficientHostCapacity" | "InsufficientReservedInstanceCapacity"
-        | "InsufficientAddressCapacity" | "InsufficientVolumeCapacity" | "InsufficientCapacity"
-        | "InsufficientCapacityOnHost" | "InsufficientFreeAddressesInSubnet" | "UnfulfillableCapacity"
+        "InsufficientInstanceCapacity"
+        | "InsufficientHostCapacity"
+        | "InsufficientReservedInstanceCapacity"
+        | "InsufficientAddressCapacity"
+        | "InsufficientVolumeCapacity"
+        | "InsufficientCapacity"
+        | "InsufficientCapacityOnHost"
+        | "InsufficientFreeAddressesInSubnet"
+        | "UnfulfillableCapacity"
         | "Unsupported" => Capacity,
-        "VcpuLimitExceeded" | "InstanceLimitExceeded" | "VolumeLimitExceeded" | "MaxIOPSLimitExceeded"
+        "VcpuLimitExceeded"
+        | "InstanceLimitExceeded"
+        | "VolumeLimitExceeded"
+        | "MaxIOPSLimitExceeded"
         | "TooManyTargets" => Quota,
-        "IncorrectInstanceState" | "IncorrectState" | "ScalingActivityInProgress" | "ConcurrentTagAccess"
+        "IncorrectInstanceState"
+        | "IncorrectState"
+        | "ScalingActivityInProgress"
+        | "ConcurrentTagAccess"
         | "TransactionConflict" => InvalidState,
         "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable" => Image,
         "IdempotentParameterMismatch" | "IdempotentInstanceTerminated" => Token,
-        "UnauthorizedOperation" | "AccessDenied" | "AuthFailure" | "OptInRequired" | "PendingVerification"
-        | "Blocked" | "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClient"
-        | "MissingAuthenticationToken" | "IncompleteSignature" | "InvalidAccessKeyId" => NotAuthorised,
-        "OperationNotPermitted" | "SubscriptionRequired" | "ValidationError" | "Validation" | "MissingParameter"
-        | "UnknownParameter" | "InvalidAction" | "UnsupportedOperation" | "DryRunOperation" => Permanent,
+        "UnauthorizedOperation"
+        | "AccessDenied"
+        | "AuthFailure"
+        | "OptInRequired"
+        | "PendingVerification"
+        | "Blocked"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClient"
+        | "MissingAuthenticationToken"
+        | "IncompleteSignature"
+        | "InvalidAccessKeyId" => NotAuthorised,
+        "OperationNotPermitted"
+        | "SubscriptionRequired"
+        | "ValidationError"
+        | "Validation"
+        | "MissingParameter"
+        | "UnknownParameter"
+        | "InvalidAction"
+        | "UnsupportedOperation"
+        | "DryRunOperation" => Permanent,
         "ParameterNotFound" | "TargetGroupNotFound" | "LoadBalancerNotFound" => ErrorClass::NotFound,
         _ => return None,
     }))

@@ -52,7 +52,15 @@ const TABLE: &[(ErrorClass, &[&str])] = &[
             "HealthUnavailable",
         ],
     ),
-    (ErrorClass::Transient, &["ResourceContention", "ExpiredToken", "ExpiredTokenException", "RequestExpired"]),
+    (
+        ErrorClass::Transient,
+        &[
+            "ResourceContention",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "RequestExpired",
+        ],
+    ),
     (
         ErrorClass::Capacity,
         &[
@@ -88,7 +96,10 @@ const TABLE: &[(ErrorClass, &[&str])] = &[
             "TransactionConflictException",
         ],
     ),
-    (ErrorClass::Image, &["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"]),
+    (
+        ErrorClass::Image,
+        &["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"],
+    ),
     (
         ErrorClass::NotAuthorised,
         &[
@@ -114,8 +125,18 @@ const TABLE: &[(ErrorClass, &[&str])] = &[
             "ACodeThatNobodyKnows",
         ],
     ),
-    (ErrorClass::Token, &["IdempotentParameterMismatch", "IdempotentInstanceTerminated"]),
-    (ErrorClass::NotFound, &["InvalidInstanceID.NotFound", "TargetGroupNotFound", "ParameterNotFound"]),
+    (
+        ErrorClass::Token,
+        &["IdempotentParameterMismatch", "IdempotentInstanceTerminated"],
+    ),
+    (
+        ErrorClass::NotFound,
+        &[
+            "InvalidInstanceID.NotFound",
+            "TargetGroupNotFound",
+            "ParameterNotFound",
+        ],
+    ),
 ];
 
 #[test]
@@ -130,18 +151,40 @@ fn every_code_of_the_table_has_its_class() {
 #[test]
 fn the_code_decides_even_when_the_answer_is_a_5xx() {
     for status in [500, 503] {
-        assert_eq!(class(&answer(Some("InsufficientInstanceCapacity"), status), SENT), ErrorClass::Capacity);
-        assert_eq!(class(&answer(Some("RequestLimitExceeded"), status), SENT), ErrorClass::Throttled);
-        assert_eq!(class(&answer(Some("IncorrectInstanceState"), status), SENT), ErrorClass::InvalidState);
+        assert_eq!(
+            class(&answer(Some("InsufficientInstanceCapacity"), status), SENT),
+            ErrorClass::Capacity
+        );
+        assert_eq!(
+            class(&answer(Some("RequestLimitExceeded"), status), SENT),
+            ErrorClass::Throttled
+        );
+        assert_eq!(
+            class(&answer(Some("IncorrectInstanceState"), status), SENT),
+            ErrorClass::InvalidState
+        );
     }
 }
 
 #[test]
 fn a_failure_in_passing_is_transient_for_a_read_and_ambiguous_for_a_mutation() {
     for status in [500, 502, 503, 504] {
-        for code in [Some("InternalError"), Some("ServiceUnavailable"), Some("NobodyKnowsThis"), None] {
-            assert_eq!(class(&answer(code, status), Request::Read), ErrorClass::Transient, "{code:?} {status}");
-            assert_eq!(class(&answer(code, status), SENT), ErrorClass::Ambiguous, "{code:?} {status}");
+        for code in [
+            Some("InternalError"),
+            Some("ServiceUnavailable"),
+            Some("NobodyKnowsThis"),
+            None,
+        ] {
+            assert_eq!(
+                class(&answer(code, status), Request::Read),
+                ErrorClass::Transient,
+                "{code:?} {status}"
+            );
+            assert_eq!(
+                class(&answer(code, status), SENT),
+                ErrorClass::Ambiguous,
+                "{code:?} {status}"
+            );
         }
     }
 }
@@ -149,8 +192,14 @@ fn a_failure_in_passing_is_transient_for_a_read_and_ambiguous_for_a_mutation() {
 #[test]
 fn a_mutation_that_did_not_pass_the_gate_was_never_sent_whatever_went_wrong() {
     let held = Request::Mutation { passed_gate: false };
-    assert_eq!(class(&SdkError::timeout_error("credentials hung"), held), ErrorClass::NeverSent);
-    assert_eq!(class(&SdkError::construction_failure("no endpoint"), held), ErrorClass::NeverSent);
+    assert_eq!(
+        class(&SdkError::timeout_error("credentials hung"), held),
+        ErrorClass::NeverSent
+    );
+    assert_eq!(
+        class(&SdkError::construction_failure("no endpoint"), held),
+        ErrorClass::NeverSent
+    );
     let other = SdkError::dispatch_failure(ConnectorError::other("no credentials".into(), None));
     assert_eq!(class(&other, held), ErrorClass::NeverSent);
 }
@@ -160,9 +209,14 @@ fn a_lost_answer_to_a_mutation_is_ambiguous_and_a_connection_never_made_is_not()
     let lost: Vec<SdkError<StartInstancesError, Response>> = vec![
         SdkError::timeout_error("operation timed out"),
         SdkError::dispatch_failure(ConnectorError::timeout("read timed out".into())),
-        SdkError::dispatch_failure(ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionReset).into())),
+        SdkError::dispatch_failure(ConnectorError::io(
+            io::Error::from(io::ErrorKind::ConnectionReset).into(),
+        )),
         SdkError::dispatch_failure(ConnectorError::other("unheard of".into(), None)),
-        SdkError::response_error("not XML", Response::new(StatusCode::try_from(200).unwrap(), SdkBody::empty())),
+        SdkError::response_error(
+            "not XML",
+            Response::new(StatusCode::try_from(200).unwrap(), SdkBody::empty()),
+        ),
     ];
     for error in &lost {
         assert_eq!(class(error, SENT), ErrorClass::Ambiguous, "{error:?}");
@@ -171,7 +225,9 @@ fn a_lost_answer_to_a_mutation_is_ambiguous_and_a_connection_never_made_is_not()
     let never: Vec<SdkError<StartInstancesError, Response>> = vec![
         SdkError::dispatch_failure(ConnectorError::io("no such host".into()).never_connected()),
         SdkError::dispatch_failure(ConnectorError::timeout("connect timed out".into()).never_connected()),
-        SdkError::dispatch_failure(ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionRefused).into())),
+        SdkError::dispatch_failure(ConnectorError::io(
+            io::Error::from(io::ErrorKind::ConnectionRefused).into(),
+        )),
         SdkError::dispatch_failure(ConnectorError::io(ResolveDnsError::new("no such host").into())),
     ];
     for error in &never {
@@ -181,23 +237,40 @@ fn a_lost_answer_to_a_mutation_is_ambiguous_and_a_connection_never_made_is_not()
 
 #[test]
 fn an_interceptors_refusal_was_never_sent() {
-    let refusal = HeldBack { why: "not a read".to_owned() };
+    let refusal = HeldBack {
+        why: "not a read".to_owned(),
+    };
     let error = SdkError::dispatch_failure(ConnectorError::other(refusal.into(), None));
     assert_eq!(class(&error, Request::Read), ErrorClass::NeverSent);
 }
 
 #[test]
 fn an_error_names_operation_object_code_and_request() {
-    let error = classify("StartInstances", Some("i-1"), &answer(Some("AuthFailure"), 401), SENT);
-    assert_eq!(error.to_string(), "StartInstances for i-1: AuthFailure: what AWS said (request req-1)");
+    let error = classify(
+        "StartInstances",
+        Some("i-1"),
+        &answer(Some("AuthFailure"), 401),
+        SENT,
+    );
+    assert_eq!(
+        error.to_string(),
+        "StartInstances for i-1: AuthFailure: what AWS said (request req-1)"
+    );
 }
 
 #[test]
 fn the_whole_chain_of_causes_is_told_once_and_bounded() {
     let inner = io::Error::other("connection reset by peer");
-    let error: SdkError<StartInstancesError, Response> = SdkError::dispatch_failure(ConnectorError::io(inner.into()));
+    let error: SdkError<StartInstancesError, Response> =
+        SdkError::dispatch_failure(ConnectorError::io(inner.into()));
     let told = classify("StartInstances", None, &error, SENT).message;
     assert_eq!(told, "dispatch failure: io error: connection reset by peer");
     let long: SdkError<StartInstancesError, Response> = SdkError::timeout_error("x".repeat(5_000));
-    assert!(classify("StartInstances", None, &long, SENT).message.chars().count() <= MOST_MESSAGE_CHARS + 1);
+    assert!(
+        classify("StartInstances", None, &long, SENT)
+            .message
+            .chars()
+            .count()
+            <= MOST_MESSAGE_CHARS + 1
+    );
 }

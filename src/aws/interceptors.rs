@@ -7,6 +7,7 @@
 use super::api::{Api, Kind};
 use super::budget::{Budgets, Purse};
 use super::error::HeldBack;
+use crate::decide::guard::PAUSE_READ_HOLDS_FOR;
 use crate::env::Clock;
 use crate::model::Stamp;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -19,7 +20,6 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// Lets only operations of the given kinds pass.
 ///
@@ -79,12 +79,6 @@ fn action_on_the_wire(request: &HttpRequest) -> Option<String> {
     actions.next().is_none().then_some(action)
 }
 
-/// How old the reading of the pause flag may be when the request leaves.
-pub const MOST_PAUSE_AGE: Duration = Duration::from_secs(1);
-
-/// What two machines' clocks may differ by over the time of one call.
-const CLOCK_SKEW: Duration = Duration::from_secs(2);
-
 /// Whether a request went through its gate; shared with whoever judges the call's error.
 #[derive(Clone, Debug, Default)]
 pub struct Passed(Arc<AtomicBool>);
@@ -96,7 +90,7 @@ impl Passed {
 }
 
 /// The last check before a mutation leaves this machine, after credentials were resolved and the request was signed:
-/// the pause flag was read within the last second (S13), and the lease outlives the call (S14).
+/// the pause flag was read within the last second (S13).
 ///
 /// One gate serves one send.
 #[derive(Debug)]
@@ -104,28 +98,18 @@ pub struct SendGate {
     pub clock: Clock,
     /// When the reading of the pause flag began.
     pub pause_read: Stamp,
-    /// The boot clock's reading until which the lease is held; `None`: held as long as the process lives.
-    pub lease_until: Option<Duration>,
-    /// How long the call may take at most.
-    pub call_timeout: Duration,
     pub passed: Passed,
 }
 
 impl SendGate {
     fn judge(&self, now: &Stamp) -> Result<(), HeldBack> {
         let age = now.since(&self.pause_read);
-        if age >= MOST_PAUSE_AGE {
-            return Err(HeldBack {
-                why: format!("the pause flag was read {age:?} ago, and may have been set since"),
-            });
+        if age < PAUSE_READ_HOLDS_FOR {
+            return Ok(());
         }
-        let needed = self.call_timeout.saturating_add(CLOCK_SKEW);
-        match self.lease_until.map(|until| until.saturating_sub(now.boot)) {
-            Some(left) if left <= needed => Err(HeldBack {
-                why: format!("the lease is held for {left:?} more, and the call may take {needed:?}"),
-            }),
-            _ => Ok(()),
-        }
+        Err(HeldBack {
+            why: format!("the pause flag was read {age:?} ago, and may have been set since"),
+        })
     }
 }
 
@@ -167,7 +151,9 @@ impl Intercept for CountRetries {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let attempt = cfg.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
-        let api = cfg.load::<Metadata>().and_then(|metadata| Api::from_name(metadata.name()));
+        let api = cfg
+            .load::<Metadata>()
+            .and_then(|metadata| Api::from_name(metadata.name()));
         if let (2.., Some(api)) = (attempt, api) {
             self.budgets.charge(&self.purse, api);
         }
@@ -179,12 +165,17 @@ impl Intercept for CountRetries {
 mod tests {
     use super::*;
     use aws_smithy_types::body::SdkBody;
+    use std::time::Duration;
 
     const READS: OnlyThese = OnlyThese { kinds: &[Kind::Read] };
 
     #[test]
     fn only_an_operation_on_the_list_that_is_also_on_the_wire_passes() {
-        assert!(READS.judge(Some("DescribeInstances"), Some("DescribeInstances")).is_ok());
+        assert!(
+            READS
+                .judge(Some("DescribeInstances"), Some("DescribeInstances"))
+                .is_ok()
+        );
         let refused = [
             (Some("StartInstances"), Some("StartInstances")),
             (Some("DescribeInstances"), Some("StartInstances")),
@@ -193,48 +184,44 @@ mod tests {
             (None, Some("DescribeInstances")),
         ];
         for (operation, action) in refused {
-            assert!(READS.judge(operation, action).is_err(), "{operation:?} {action:?}");
+            assert!(
+                READS.judge(operation, action).is_err(),
+                "{operation:?} {action:?}"
+            );
         }
     }
 
     #[test]
     fn the_action_is_read_from_the_bytes() {
         let form = |body: &str| HttpRequest::new(SdkBody::from(body));
-        assert_eq!(action_on_the_wire(&form("Version=1&Action=Start%49nstances")).as_deref(), Some("StartInstances"));
-        assert_eq!(action_on_the_wire(&form("Action=DescribeInstances&Action=StartInstances")), None);
+        assert_eq!(
+            action_on_the_wire(&form("Version=1&Action=Start%49nstances")).as_deref(),
+            Some("StartInstances")
+        );
+        assert_eq!(
+            action_on_the_wire(&form("Action=DescribeInstances&Action=StartInstances")),
+            None
+        );
         assert_eq!(action_on_the_wire(&form("")), None);
         let mut json = form("{}");
-        json.headers_mut().insert("X-Amz-Target", "AmazonSSM.GetParameters");
+        json.headers_mut()
+            .insert("X-Amz-Target", "AmazonSSM.GetParameters");
         assert_eq!(action_on_the_wire(&json).as_deref(), Some("GetParameters"));
-    }
-
-    fn gate(lease_until: Option<Duration>) -> SendGate {
-        SendGate {
-            clock: Clock::System,
-            pause_read: at(10_000),
-            lease_until,
-            call_timeout: Duration::from_secs(12),
-            passed: Passed::default(),
-        }
-    }
-
-    fn at(boot_ms: u64) -> Stamp {
-        let wall = "2026-11-11T04:00:00Z".parse().unwrap();
-        Stamp { wall, boot: Duration::from_millis(boot_ms) }
     }
 
     #[test]
     fn the_gate_shuts_one_second_after_the_pause_was_read() {
+        let at = |boot_ms| Stamp {
+            wall: "2026-11-11T04:00:00Z".parse().unwrap(),
+            boot: Duration::from_millis(boot_ms),
+        };
+        let gate = SendGate {
+            clock: Clock::System,
+            pause_read: at(10_000),
+            passed: Passed::default(),
+        };
         for (now, open) in [(10_000, true), (10_999, true), (11_000, false), (60_000, false)] {
-            assert_eq!(gate(None).judge(&at(now)).is_ok(), open, "{now}");
-        }
-    }
-
-    #[test]
-    fn the_gate_shuts_when_the_lease_might_end_during_the_call() {
-        for (until_ms, open) in [(24_001, true), (24_000, false), (5_000, false)] {
-            let gate = gate(Some(Duration::from_millis(until_ms)));
-            assert_eq!(gate.judge(&at(10_000)).is_ok(), open, "{until_ms}");
+            assert_eq!(gate.judge(&at(now)).is_ok(), open, "{now}");
         }
     }
 }

@@ -1,21 +1,29 @@
 //! AWS: the only folder that names the SDK.
 //!
-//! Reading, mutating and bookkeeping are three kinds of client that cannot be confused: [`Reader`] refuses before
-//! transmit whatever is not on the read list. Everything goes
-//! through one configuration ([`config`]), one request budget ([`budget`]) and one error table ([`error`]), and comes out as
-//! [`crate::model`] types.
+//! Reading, mutating and bookkeeping are three kinds of client that cannot be confused: a [`Reader`] refuses before
+//! transmit whatever is not a read, a [`Writer`] sends only what the guard admitted, [`Bookkeeping`] is a closed
+//! list. All are built from one [`Sdk`]: one configuration ([`config`]), one request budget ([`budget`]), one error table
+//! ([`error`]), one connector, which is the seam for the simulation. What comes out is [`crate::model`].
 
 pub mod api;
+pub mod bookkeeping;
 pub mod budget;
-pub mod config;
 mod call;
+pub mod config;
 mod convert;
 mod credentials;
 pub mod error;
-mod http;
+pub mod http;
 mod interceptors;
-mod read;
+pub mod read;
+pub mod write;
 
+#[cfg(test)]
+pub(crate) mod canned;
+
+pub use bookkeeping::Bookkeeping;
 pub use budget::{Budgets, Priority, Stretch};
 pub use config::{ScopeKey, Sdk, Seams};
+pub use http::{HttpPoster, PostAnswer, PostError};
 pub use read::{InstanceFilter, Listing, Reader, StatusesOf, TargetGroup};
+pub use write::{Accepted, Writer};

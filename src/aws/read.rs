@@ -44,7 +44,13 @@ impl Reader {
         let guards = || read_guards(&scope, &sdk.budgets);
         Ok(Self {
             ec2: client!(aws_sdk_ec2, &scope, retries(), timeouts(), guards()),
-            balancing: client!(aws_sdk_elasticloadbalancingv2, &scope, retries(), timeouts(), guards()),
+            balancing: client!(
+                aws_sdk_elasticloadbalancingv2,
+                &scope,
+                retries(),
+                timeouts(),
+                guards()
+            ),
             scaling: client!(aws_sdk_autoscaling, &scope, retries(), timeouts(), guards()),
             parameters: client!(aws_sdk_ssm, &scope, retries(), timeouts(), guards()),
             identity: client!(aws_sdk_sts, &scope, retries(), timeouts(), guards()),
@@ -65,7 +71,10 @@ impl Reader {
 /// Permanent: the SDK can otherwise switch an interceptor off for one request.
 fn read_guards(scope: &Scope, budgets: &Budgets) -> [SharedInterceptor; 2] {
     [
-        SharedInterceptor::permanent(CountRetries { budgets: budgets.clone(), purse: scope.purse.clone() }),
+        SharedInterceptor::permanent(CountRetries {
+            budgets: budgets.clone(),
+            purse: scope.purse.clone(),
+        }),
         SharedInterceptor::permanent(OnlyThese { kinds: &[Kind::Read] }),
     ]
 }

@@ -48,7 +48,11 @@ impl Schedule {
 
     /// The next moment at which something that is not under way is due.
     pub fn next_due(&self) -> Option<Duration> {
-        self.next.iter().filter(|(service, _)| !self.running.contains(*service)).map(|(_, at)| *at).min()
+        self.next
+            .iter()
+            .filter(|(service, _)| !self.running.contains(*service))
+            .map(|(_, at)| *at)
+            .min()
     }
 
     pub fn is_idle(&self) -> bool {

@@ -28,14 +28,19 @@ impl Fleet {
     pub fn of(effective: &Effective) -> Self {
         let policies = effective.policies.iter();
         Self {
-            policies: policies.map(|(name, policy)| (name.clone(), Arc::new(policy.clone()))).collect(),
+            policies: policies
+                .map(|(name, policy)| (name.clone(), Arc::new(policy.clone())))
+                .collect(),
             findings: effective.findings.clone(),
         }
     }
 
     /// Which clients a service is looked at with.
     pub fn scope_of(policy: &Policy) -> ScopeKey {
-        ScopeKey { role: policy.role.clone(), region: policy.region.clone() }
+        ScopeKey {
+            role: policy.role.clone(),
+            region: policy.region.clone(),
+        }
     }
 
     /// Every slot's claim, with the accounts and regions as far as they are known.
@@ -44,7 +49,11 @@ impl Fleet {
         for policy in self.policies.values() {
             let clients = scopes.known(&Self::scope_of(policy));
             let account = clients.as_ref().and_then(|clients| clients.account());
-            claims.add(policy, account.as_ref(), clients.as_ref().map(|clients| clients.reader.region()));
+            claims.add(
+                policy,
+                account.as_ref(),
+                clients.as_ref().map(|clients| clients.reader.region()),
+            );
         }
         claims
     }

@@ -26,7 +26,10 @@ pub enum Ledger {
 impl Ledger {
     /// For `plan`, `status`, `explain` and `--dry-run`.
     pub fn scratch(journal: Option<Journal>) -> Self {
-        Self::Scratch { journal, memories: Arc::default() }
+        Self::Scratch {
+            journal,
+            memories: Arc::default(),
+        }
     }
 
     /// The journal, if there is one to read.
@@ -41,7 +44,10 @@ impl Ledger {
     ///
     /// # Errors
     /// If the journal cannot be read: it is never taken for an empty one.
-    pub async fn load(&self, service: &ServiceName) -> Result<(ServiceRecord, Option<Timestamp>), RecordError> {
+    pub async fn load(
+        &self,
+        service: &ServiceName,
+    ) -> Result<(ServiceRecord, Option<Timestamp>), RecordError> {
         let (mut record, resumed) = match self.journal() {
             Some(journal) => {
                 let resumed = journal.document_get(&resume_key(service)).await?;
@@ -51,7 +57,10 @@ impl Ledger {
             None => (ServiceRecord::default(), None),
         };
         if let Self::Scratch { memories, .. } = self
-            && let Some(memory) = memories.lock().unwrap_or_else(PoisonError::into_inner).get(service)
+            && let Some(memory) = memories
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(service)
         {
             record.memory = memory.clone();
         }
@@ -70,7 +79,11 @@ impl Ledger {
     ) -> Result<(), RecordError> {
         match self {
             Self::Journal(journal) => {
-                let record = LookRecord { service: service.clone(), memory: memory.clone(), notices };
+                let record = LookRecord {
+                    service: service.clone(),
+                    memory: memory.clone(),
+                    notices,
+                };
                 journal.commit_looks(vec![record]).await
             }
             Self::Scratch { memories, .. } => {

@@ -9,6 +9,7 @@
 //! - No two passes of a service overlap, so no two of its mutations do (S15).
 //! - Nothing depends on why a pass was woken.
 
+mod books;
 mod due;
 mod fleet;
 mod ledger;

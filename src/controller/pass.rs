@@ -12,7 +12,8 @@ use crate::decide::outcome::{fold_outcome, settle};
 use crate::decide::{FleetLimits, Input, Plan, decide, remember_findings};
 use crate::env::Env;
 use crate::model::{
-    AccountId, AwsError, ChannelName, Lease, Notice, NoticeKind, Observation, PauseReading, ServiceMemory, ServiceName,
+    AccountId, AwsError, ChannelName, Lease, Notice, NoticeKind, Observation, PauseReading, ServiceMemory,
+    ServiceName,
 };
 use crate::observe::{Lookout, look};
 use crate::policy::{Config, Policy};
@@ -62,19 +63,32 @@ pub struct Passed {
 
 impl Rounds {
     /// Looks at `services`, which share `scope`, and acts where it may. `report` gets each service as soon as it is done.
-    pub async fn pass(&self, scope: &ScopeKey, services: &BTreeSet<ServiceName>, mut report: impl FnMut(Passed)) {
+    pub async fn pass(
+        &self,
+        scope: &ScopeKey,
+        services: &BTreeSet<ServiceName>,
+        mut report: impl FnMut(Passed),
+    ) {
         let fleet = self.in_force.now();
-        let policies: Vec<Arc<Policy>> =
-            services.iter().filter_map(|name| fleet.policies.get(name).cloned()).collect();
+        let policies: Vec<Arc<Policy>> = services
+            .iter()
+            .filter_map(|name| fleet.policies.get(name).cloned())
+            .collect();
         let clients = match self.scopes.of(scope).await {
             Ok(clients) => clients,
             Err(error) => {
-                services.iter().for_each(|service| report(no_clients(service, &error)));
+                services
+                    .iter()
+                    .for_each(|service| report(no_clients(service, &error)));
                 return;
             }
         };
         let refs: Vec<&Policy> = policies.iter().map(AsRef::as_ref).collect();
-        let priority = if self.any_under_repair(&refs).await { Priority::Repair } else { Priority::Quiet };
+        let priority = if self.any_under_repair(&refs).await {
+            Priority::Repair
+        } else {
+            Priority::Quiet
+        };
         let from = Lookout {
             reader: &clients.reader,
             directory: &clients.directory,
@@ -98,7 +112,12 @@ impl Rounds {
         }
         // Gone from the policies since it was due: nothing to look at any more.
         for service in left {
-            report(Passed { service, plan: None, done: Vec::new(), trouble: None });
+            report(Passed {
+                service,
+                plan: None,
+                done: Vec::new(),
+                trouble: None,
+            });
         }
     }
 
@@ -118,12 +137,17 @@ impl Rounds {
         let service = seen.service.clone();
         let span = tracing::info_span!("pass", service = %service);
         let pass = tracing::Instrument::instrument(self.service(fleet, clients, seen), span);
-        AssertUnwindSafe(pass).catch_unwind().await.unwrap_or_else(|_| Passed {
-            service,
-            plan: None,
-            done: Vec::new(),
-            trouble: Some("the pass panicked: a fault of keepgreen's own; nothing was done after it".to_owned()),
-        })
+        AssertUnwindSafe(pass)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Passed {
+                service,
+                plan: None,
+                done: Vec::new(),
+                trouble: Some(
+                    "the pass panicked: a fault of keepgreen's own; nothing was done after it".to_owned(),
+                ),
+            })
     }
 
     async fn service(&self, fleet: &Fleet, clients: &ScopeClients, seen: Observation) -> Passed {
@@ -141,7 +165,13 @@ impl Rounds {
             return failed("its policy is gone".to_owned());
         };
         let claims = self.in_force.now().claims(&self.scopes);
-        let bench = Bench { rounds: self, policy, claims: &claims, clients, look: &seen };
+        let bench = Bench {
+            rounds: self,
+            policy,
+            claims: &claims,
+            clients,
+            look: &seen,
+        };
         match bench.work().await {
             Ok(passed) => passed,
             Err(error) => {
@@ -154,7 +184,12 @@ impl Rounds {
 
 fn no_clients(service: &ServiceName, error: &AwsError) -> Passed {
     tracing::error!(service = %service, error = %error, "AWS cannot be asked about this service");
-    Passed { service: service.clone(), plan: None, done: Vec::new(), trouble: Some(error.to_string()) }
+    Passed {
+        service: service.clone(),
+        plan: None,
+        done: Vec::new(),
+        trouble: Some(error.to_string()),
+    }
 }
 
 /// One service on the bench: its policy, its look, and what it takes to work on it.
@@ -184,7 +219,12 @@ impl Bench<'_> {
             Some(carried) => self.after_acting(carried, record, &pauses, resumed).await?,
         };
         self.rounds.vitals.take(service, self.account().as_ref(), &plan);
-        Ok(Passed { service: service.clone(), plan: Some(plan), done, trouble })
+        Ok(Passed {
+            service: service.clone(),
+            plan: Some(plan),
+            done,
+            trouble,
+        })
     }
 
     fn seen(&self, resumed: Option<Timestamp>) -> Seen<'_> {
@@ -215,7 +255,9 @@ impl Bench<'_> {
             let now = self.look.begun.wall;
             record.memory = fold_outcome(&record.memory, self.policy, intent, &outcome, now);
             if let super::Ledger::Journal(journal) = &self.rounds.ledger {
-                journal.end_intent(&intent.id, outcome, Some(record.memory.clone()), Vec::new()).await?;
+                journal
+                    .end_intent(&intent.id, outcome, Some(record.memory.clone()), Vec::new())
+                    .await?;
             }
         }
         record.unsettled = open;
@@ -223,7 +265,13 @@ impl Bench<'_> {
     }
 
     async fn mutations_last_hour(&self) -> Result<u32, RecordError> {
-        let since = self.rounds.env.clock.wall().saturating_sub(HOUR).unwrap_or(Timestamp::MIN);
+        let since = self
+            .rounds
+            .env
+            .clock
+            .wall()
+            .saturating_sub(HOUR)
+            .unwrap_or(Timestamp::MIN);
         match (self.rounds.ledger.journal(), self.account()) {
             (Some(journal), Some(account)) => journal.mutations_since(&account, since).await,
             _ => Ok(0),
@@ -231,7 +279,12 @@ impl Bench<'_> {
     }
 
     fn channels(&self) -> Vec<ChannelName> {
-        self.policy.notify.iter().filter(|name| self.rounds.channels.contains(name)).cloned().collect()
+        self.policy
+            .notify
+            .iter()
+            .filter(|name| self.rounds.channels.contains(name))
+            .cloned()
+            .collect()
     }
 
     fn decide(
@@ -241,7 +294,11 @@ impl Bench<'_> {
         pauses: &PauseReading,
         mutations_last_hour: u32,
     ) -> Plan {
-        let unknown: Vec<String> = record.unknown.iter().map(|intent| intent.id.to_string()).collect();
+        let unknown: Vec<String> = record
+            .unknown
+            .iter()
+            .map(|intent| intent.id.to_string())
+            .collect();
         let mutations_per_hour = self.rounds.config.limits.mutations_per_hour;
         decide(&Input {
             policy: self.policy,
@@ -252,7 +309,10 @@ impl Bench<'_> {
             unknown_intents: &unknown,
             pauses,
             delivered: &record.delivered,
-            limits: FleetLimits { mutations_last_hour, mutations_per_hour },
+            limits: FleetLimits {
+                mutations_last_hour,
+                mutations_per_hour,
+            },
             can_announce: !self.channels().is_empty(),
             interval: self.rounds.config.interval,
             now: self.look.begun.wall,
@@ -268,12 +328,19 @@ impl Bench<'_> {
         let mut notices = plan.notices.clone();
         notices.extend(crate::pause::expiry_warnings(&pauses.set, self.look.begun.wall));
         let notices = self.addressed(notices);
-        self.rounds.ledger.keep(&self.policy.service, memory, notices).await
+        self.rounds
+            .ledger
+            .keep(&self.policy.service, memory, notices)
+            .await
     }
 
     fn addressed(&self, notices: Vec<Notice>) -> Vec<(ChannelName, Notice)> {
         let channels = self.channels();
-        let to_each = |notice: Notice| channels.iter().map(move |channel| (channel.clone(), notice.clone()));
+        let to_each = |notice: Notice| {
+            channels
+                .iter()
+                .map(move |channel| (channel.clone(), notice.clone()))
+        };
         notices.into_iter().flat_map(to_each).collect()
     }
 
@@ -282,8 +349,18 @@ impl Bench<'_> {
             tracing::warn!(part = %gap.part, why = gap.why, "could not be read: nothing but safe starts is done");
         }
         for step in &plan.steps {
-            let instances = step.step.instances().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-            tracing::info!(operation = step.step.operation(), instances, why = step.why, "planned");
+            let instances = step
+                .step
+                .instances()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" ");
+            tracing::info!(
+                operation = step.step.operation(),
+                instances,
+                why = step.why,
+                "planned"
+            );
         }
         tracing::debug!(due = ?plan.due, findings = plan.findings.len(), holds = plan.holds.len(), "decided");
     }
@@ -291,7 +368,9 @@ impl Bench<'_> {
     /// `None`: nothing to do, or no hands to do it with.
     async fn act(&self, plan: &Plan, memory: ServiceMemory) -> Option<Carried> {
         let hands = self.rounds.hands.as_ref()?;
-        let super::Ledger::Journal(journal) = &self.rounds.ledger else { return None };
+        let super::Ledger::Journal(journal) = &self.rounds.ledger else {
+            return None;
+        };
         let (writer, account) = (self.clients.writer.as_ref()?, self.look.caller.clone()?);
         if plan.steps.is_empty() || hands.stopping.load(Ordering::Relaxed) {
             return None;
@@ -326,11 +405,18 @@ impl Bench<'_> {
         resumed: Option<Timestamp>,
     ) -> Result<(Plan, Vec<Done>, Option<String>), RecordError> {
         let (after, _) = self.rounds.ledger.load(&self.policy.service).await?;
-        let record = ServiceRecord { delivered: record.delivered, ..after };
-        let memory = ServiceMemory { resumed, ..carried.memory };
+        let record = ServiceRecord {
+            delivered: record.delivered,
+            ..after
+        };
+        let memory = ServiceMemory {
+            resumed: resumed.or(carried.memory.resumed),
+            ..carried.memory.clone()
+        };
         let used = self.mutations_last_hour().await?;
         let mut plan = self.decide(&memory, &record, pauses, used);
-        plan.notices.extend(own_faults(&carried, self.policy, self.look.begun.wall));
+        plan.notices
+            .extend(own_faults(&carried, self.policy, self.look.begun.wall));
         self.keep(&memory, &plan, pauses).await?;
         Ok((plan, carried.done, carried.stopped.map(|error| error.to_string())))
     }
@@ -339,12 +425,20 @@ impl Bench<'_> {
 /// The guard found the program itself at fault: nothing more is sent for this service in this pass, and people are told.
 fn own_faults(carried: &Carried, policy: &Policy, now: Timestamp) -> Vec<Notice> {
     let of = |refusal: &crate::decide::guard::Refusal| Notice {
-        key: format!("own-fault/{}/{}/{}", policy.service, refusal.invariant, now.as_second() / 86_400),
+        key: format!(
+            "own-fault/{}/{}/{}",
+            policy.service,
+            refusal.invariant,
+            now.as_second() / 86_400
+        ),
         kind: NoticeKind::NeedsPerson,
         at: now,
         service: Some(policy.service.clone()),
         instance: None,
-        title: format!("{}: a mutation was refused by invariant {}", policy.service, refusal.invariant),
+        title: format!(
+            "{}: a mutation was refused by invariant {}",
+            policy.service, refusal.invariant
+        ),
         text: format!(
             "{}. It was planned all the same, which is a fault of keepgreen's own; nothing was sent. Next: report it, \
              with the log of this pass, and heal by hand meanwhile.",

@@ -11,7 +11,10 @@ pub struct Pulse(Arc<AtomicU64>);
 impl Pulse {
     /// The loop is alive now.
     pub fn beat(&self, now: Duration) {
-        self.0.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.0.store(
+            u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+            Ordering::Relaxed,
+        );
     }
 
     /// The latest beat; zero before the first.

@@ -1,6 +1,6 @@
 //! The clients of each scope (role and region), built when they are first needed and kept.
 
-use crate::aws::{ScopeKey, Sdk, Reader, Writer};
+use crate::aws::{Reader, ScopeKey, Sdk, Writer};
 use crate::model::{AccountId, AwsError};
 use crate::observe::TargetGroupDirectory;
 use std::collections::BTreeMap;
@@ -19,7 +19,10 @@ pub struct ScopeClients {
 impl ScopeClients {
     /// The account that the scope's credentials were last seen to belong to.
     pub fn account(&self) -> Option<AccountId> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.account
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub fn remember_account(&self, account: &AccountId) {
@@ -38,7 +41,11 @@ pub struct Scopes {
 impl Scopes {
     /// `may_write`: whether write clients are made at all.
     pub fn new(sdk: Sdk, may_write: bool) -> Self {
-        Self { sdk, may_write, clients: Mutex::default() }
+        Self {
+            sdk,
+            may_write,
+            clients: Mutex::default(),
+        }
     }
 
     pub fn sdk(&self) -> &Sdk {
@@ -47,7 +54,11 @@ impl Scopes {
 
     /// The clients of a scope that was used before.
     pub fn known(&self, key: &ScopeKey) -> Option<Arc<ScopeClients>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
     }
 
     /// The clients of a scope, built if need be.
@@ -59,9 +70,18 @@ impl Scopes {
             return Ok(known);
         }
         let reader = Reader::new(&self.sdk, key).await?;
-        let writer = if self.may_write { Some(Writer::new(&self.sdk, key).await?) } else { None };
+        let writer = if self.may_write {
+            Some(Writer::new(&self.sdk, key).await?)
+        } else {
+            None
+        };
         let directory = TargetGroupDirectory::new();
-        let made = Arc::new(ScopeClients { reader, writer, directory, account: Mutex::default() });
+        let made = Arc::new(ScopeClients {
+            reader,
+            writer,
+            directory,
+            account: Mutex::default(),
+        });
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(clients.entry(key.clone()).or_insert(made)))
     }

@@ -1,13 +1,12 @@
 //! The health of all services of an account together, for the breaker (S12).
 
-use crate::decide::breaker::{Breaker, Threshold, Vital, trips};
 use crate::decide::Plan;
+use crate::decide::breaker::{Breaker, Threshold, Vital, trips};
 use crate::model::{AccountId, Notice, NoticeKind, ServiceName};
 use crate::policy::Config;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 /// The latest vital signs of every service, by account.
 #[derive(Debug, Default)]
@@ -20,7 +19,9 @@ impl Vitals {
         let views = plan.slots.iter().flat_map(|slot| &slot.instances);
         let vitals = views.map(Vital::of).collect();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.entry(account.clone()).or_default().insert(service.clone(), vitals);
+        all.entry(account.clone())
+            .or_default()
+            .insert(service.clone(), vitals);
     }
 
     /// Forgets services that are not looked after any more.
@@ -35,13 +36,18 @@ impl Vitals {
     /// Why each account's breaker should be open now, if it should.
     pub fn tripped(&self, config: &Config) -> BTreeMap<AccountId, Option<String>> {
         let breaker = config.limits.breaker;
-        let threshold = Threshold { percent: breaker.percent, at_least: breaker.at_least };
+        let threshold = Threshold {
+            percent: breaker.percent,
+            at_least: breaker.at_least,
+        };
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of = |services: &BTreeMap<ServiceName, Vec<Vital>>| {
             let vitals: Vec<Vital> = services.values().flatten().cloned().collect();
             trips(&vitals, threshold)
         };
-        all.iter().map(|(account, services)| (account.clone(), of(services))).collect()
+        all.iter()
+            .map(|(account, services)| (account.clone(), of(services)))
+            .collect()
     }
 }
 
@@ -54,7 +60,11 @@ pub fn breaker_key(account: &AccountId) -> String {
 pub fn breaker_notice(account: &AccountId, breaker: &Breaker, now: Timestamp) -> Option<Notice> {
     let open = breaker.open.as_ref()?;
     let days = now.duration_since(open.since).as_hours() / 24;
-    let kind = if days > 0 { NoticeKind::Reminder } else { NoticeKind::NeedsPerson };
+    let kind = if days > 0 {
+        NoticeKind::Reminder
+    } else {
+        NoticeKind::NeedsPerson
+    };
     Some(Notice {
         key: format!("breaker/{account}/{}/day-{days}", open.since.as_second()),
         kind,
@@ -69,9 +79,4 @@ pub fn breaker_notice(account: &AccountId, breaker: &Breaker, now: Timestamp) ->
         ),
         facts: vec![("since".to_owned(), format!("{:.0}", open.since))],
     })
-}
-
-/// The breaker after this round.
-pub fn breaker_after(before: &Breaker, tripped: Option<String>, elapsed: Duration, now: Timestamp) -> Breaker {
-    before.after(tripped, elapsed, now)
 }

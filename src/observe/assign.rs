@@ -13,7 +13,9 @@ pub fn matches(selector: &Selector, instance: &Instance) -> bool {
         Selector::AutoScalingGroup(name) => instance.auto_scaling_group() == Some(name.as_str()),
         // An empty selector is refused by the policy's parser; here it would ask for everything.
         Selector::Tags(tags) if tags.is_empty() => false,
-        Selector::Tags(tags) => tags.iter().all(|(key, value)| instance.tags.get(key) == Some(value)),
+        Selector::Tags(tags) => tags
+            .iter()
+            .all(|(key, value)| instance.tags.get(key) == Some(value)),
     }
 }
 

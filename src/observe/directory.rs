@@ -62,8 +62,15 @@ impl TargetGroupDirectory {
         }
         match reader.target_groups(priority).await {
             Ok(list) => {
-                let groups: Groups = Arc::new(list.into_iter().map(|group| (group.name.clone(), group)).collect());
-                self.hold(Some(Held { read_at: now, groups: groups.clone() }));
+                let groups: Groups = Arc::new(
+                    list.into_iter()
+                        .map(|group| (group.name.clone(), group))
+                        .collect(),
+                );
+                self.hold(Some(Held {
+                    read_at: now,
+                    groups: groups.clone(),
+                }));
                 Ok(groups)
             }
             // Being out of date is harmless: DescribeTargetHealth fails for a group that is gone.

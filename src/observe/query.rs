@@ -63,7 +63,9 @@ fn best_key(selectors: &[TagSelector]) -> Option<String> {
             values.insert(value);
         }
     }
-    let best = keys.iter().max_by_key(|(key, (uses, values))| (*uses, values.len(), **key == "Name"));
+    let best = keys
+        .iter()
+        .max_by_key(|(key, (uses, values))| (*uses, values.len(), **key == "Name"));
     best.map(|(key, _)| (*key).to_owned())
 }
 
@@ -88,7 +90,10 @@ fn of_group(key: &str, group: &[TagSelector]) -> Vec<Query> {
     let narrowing: Vec<InstanceFilter> = others
         .into_iter()
         .filter(|_| total <= InstanceFilter::MOST_VALUES)
-        .map(|(other, (_, values))| InstanceFilter { name: format!("tag:{other}"), values })
+        .map(|(other, (_, values))| InstanceFilter {
+            name: format!("tag:{other}"),
+            values,
+        })
         .collect();
     chunked(&format!("tag:{key}"), values, &narrowing)
 }
@@ -98,9 +103,15 @@ fn chunked(name: &str, values: Values, narrowing: &[InstanceFilter]) -> Vec<Quer
     let values: Vec<(String, BTreeSet<usize>)> = values.into_iter().collect();
     let query = |chunk: &[(String, BTreeSet<usize>)]| {
         let values = chunk.iter().map(|(value, _)| value.clone()).collect();
-        let mut filters = vec![InstanceFilter { name: name.to_owned(), values }];
+        let mut filters = vec![InstanceFilter {
+            name: name.to_owned(),
+            values,
+        }];
         filters.extend_from_slice(narrowing);
-        Query { filters, services: chunk.iter().flat_map(|(_, services)| services).copied().collect() }
+        Query {
+            filters,
+            services: chunk.iter().flat_map(|(_, services)| services).copied().collect(),
+        }
     };
     values.chunks(InstanceFilter::MOST_VALUES).map(query).collect()
 }

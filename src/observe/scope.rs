@@ -10,8 +10,8 @@ use super::query::{Query, plan};
 use crate::aws::{Listing, Priority, Reader, StatusesOf, TargetGroup};
 use crate::env::Clock;
 use crate::model::{
-    AccountId, AwsError, Coverage, ErrorClass, Gap, GroupView, ImageId, ImageListing, ImageMetadata, ImageState,
-    Instance, InstanceId, InstanceState, Observation, Part, StatusChecks, Target,
+    AccountId, AwsError, Coverage, ErrorClass, Gap, GroupView, ImageId, ImageListing, ImageMetadata,
+    ImageState, Instance, InstanceId, InstanceState, Observation, Part, StatusChecks, Target,
 };
 use crate::policy::{Policy, Selector};
 use futures_util::future::{BoxFuture, FutureExt as _, Shared, join_all};
@@ -98,9 +98,12 @@ impl<'a> InstanceListing<'a> {
         Self {
             query,
             instances: cell(async move { Arc::new(reader.instances(&of_instances.filters, priority).await) }),
-            metadata: cell(
-                async move { reader.image_metadata(&of_images.filters, priority).await.map(Arc::new) },
-            ),
+            metadata: cell(async move {
+                reader
+                    .image_metadata(&of_images.filters, priority)
+                    .await
+                    .map(Arc::new)
+            }),
         }
     }
 }
@@ -115,7 +118,10 @@ struct Statuses {
 impl<'a> Parts<'a> {
     fn new(from: Lookout<'a>, policies: &'a [&'a Policy]) -> Self {
         let Lookout { reader, priority, .. } = from;
-        let listings: Vec<_> = plan(policies).into_iter().map(|query| InstanceListing::new(from, query)).collect();
+        let listings: Vec<_> = plan(policies)
+            .into_iter()
+            .map(|query| InstanceListing::new(from, query))
+            .collect();
         let managed = {
             let listings = listings.clone();
             cell(async move { Arc::new(managed(&listings, policies).await) })
@@ -126,7 +132,11 @@ impl<'a> Parts<'a> {
         };
         let images = {
             let listings = listings.clone();
-            cell(async move { images(reader, &listings, &*managed.await, priority).await.map(Arc::new) })
+            cell(async move {
+                images(reader, &listings, &*managed.await, priority)
+                    .await
+                    .map(Arc::new)
+            })
         };
         let names = policies.iter().flat_map(|policy| group_names(policy));
         let names: BTreeSet<String> = names.map(|name| name_of(name).to_owned()).collect();
@@ -137,9 +147,15 @@ impl<'a> Parts<'a> {
         let turns = Arc::new(Semaphore::new(MOST_GROUPS_AT_ONCE));
         let health = names.into_iter().map(|name| {
             let (groups, turns, of) = (groups.clone(), Arc::clone(&turns), name.clone());
-            (name, cell(async move { Some(health(from, groups.await.ok()?.get(&of)?, &turns).await) }))
+            (
+                name,
+                cell(async move { Some(health(from, groups.await.ok()?.get(&of)?, &turns).await) }),
+            )
         });
-        let scaled: BTreeSet<String> = policies.iter().flat_map(|policy| scaling_group_names(policy)).collect();
+        let scaled: BTreeSet<String> = policies
+            .iter()
+            .flat_map(|policy| scaling_group_names(policy))
+            .collect();
         Self {
             identity: cell(reader.caller_account(priority)),
             listings,
@@ -153,8 +169,11 @@ impl<'a> Parts<'a> {
 
     /// Takes one service's share of every part. All parts are awaited at once: a part runs only while it is awaited.
     async fn of_service(&self, index: usize, policy: &Policy) -> Seen {
-        let listings: Vec<_> =
-            self.listings.iter().filter(|listing| listing.query.services.contains(&index)).collect();
+        let listings: Vec<_> = self
+            .listings
+            .iter()
+            .filter(|listing| listing.query.services.contains(&index))
+            .collect();
         let names: Vec<&str> = group_names(policy).collect();
         let health = names.iter().filter_map(|name| {
             let cell = self.health.get(name_of(name))?.clone();
@@ -180,7 +199,9 @@ impl<'a> Parts<'a> {
         seen.take_images(&metadata, &images);
         match groups {
             Ok(groups) => seen.take_groups(&groups, health),
-            Err(error) => names.iter().for_each(|name| seen.gap(Part::TargetGroup((*name).to_owned()), &error)),
+            Err(error) => names
+                .iter()
+                .for_each(|name| seen.gap(Part::TargetGroup((*name).to_owned()), &error)),
         }
         let wanted: BTreeSet<String> = scaling_group_names(policy).collect();
         match scaling_groups {
@@ -212,14 +233,18 @@ impl Seen {
     /// One gap a part says it: an outage usually fails all pages and listings the same way.
     fn gap(&mut self, part: Part, error: &AwsError) {
         if self.gaps.iter().all(|gap| gap.part != part) {
-            self.gaps.push(Gap { part, why: error.to_string() });
+            self.gaps.push(Gap {
+                part,
+                why: error.to_string(),
+            });
         }
     }
 
     fn take_instances(&mut self, policy: &Policy, listings: &[Arc<Listing<Instance>>]) {
         for listing in listings {
             let ours = listing.items.iter().filter(|instance| is_of(policy, instance));
-            self.instances.extend(ours.map(|instance| (instance.id.clone(), instance.clone())));
+            self.instances
+                .extend(ours.map(|instance| (instance.id.clone(), instance.clone())));
             if let Some(error) = &listing.failed {
                 self.gap(Part::Instances, error);
             }
@@ -227,7 +252,10 @@ impl Seen {
     }
 
     fn take_statuses(&mut self, statuses: &Statuses) {
-        let ours = statuses.checks.iter().filter(|(id, _)| self.instances.contains_key(*id));
+        let ours = statuses
+            .checks
+            .iter()
+            .filter(|(id, _)| self.instances.contains_key(*id));
         self.statuses = ours.map(cloned).collect();
         for (ids, error) in &statuses.failed {
             if ids.iter().any(|id| self.instances.contains_key(id)) {
@@ -255,7 +283,11 @@ impl Seen {
         match images {
             _ if doubtful.is_empty() => {}
             Ok(all) => {
-                self.image_listings = all.iter().filter(|(id, _)| doubtful.contains(id)).map(cloned).collect();
+                self.image_listings = all
+                    .iter()
+                    .filter(|(id, _)| doubtful.contains(id))
+                    .map(cloned)
+                    .collect();
             }
             Err(error) => self.gap(Part::ImageListings, error),
         }
@@ -264,7 +296,9 @@ impl Seen {
     fn take_groups(&mut self, groups: &Groups, health: Vec<(&str, Option<Reading<Vec<Target>>>)>) {
         for (name, health) in health {
             // A group that a complete list does not have is not there: no gap, and no entry.
-            let (Some(group), Some(health)) = (find(groups, name), health) else { continue };
+            let (Some(group), Some(health)) = (find(groups, name), health) else {
+                continue;
+            };
             match health {
                 Ok(targets) => {
                     self.groups.insert(name.to_owned(), view(group, &targets));
@@ -280,20 +314,28 @@ async fn managed(listings: &[InstanceListing<'_>], policies: &[&Policy]) -> BTre
     let listings = join_all(listings.iter().map(|listing| listing.instances.clone())).await;
     let listed = listings.iter().flat_map(|listing| &listing.items);
     let ours = listed.filter(|instance| policies.iter().any(|policy| is_of(policy, instance)));
-    ours.map(|instance| (instance.id.clone(), instance.clone())).collect()
+    ours.map(|instance| (instance.id.clone(), instance.clone()))
+        .collect()
 }
 
 /// One request while the running instances fit into it. Beyond that one for each 1,000 of the account; should that
 /// fail, as it does in a zone's outage, one for each 100 of ours.
 async fn statuses(reader: &Reader, managed: &BTreeMap<InstanceId, Instance>, priority: Priority) -> Statuses {
-    let running = managed.values().filter(|instance| instance.state == InstanceState::Running);
+    let running = managed
+        .values()
+        .filter(|instance| instance.state == InstanceState::Running);
     let running: Vec<InstanceId> = running.map(|instance| instance.id.clone()).collect();
     let mut statuses = Statuses::default();
     if running.len() > StatusesOf::MOST_IDS {
         match reader.statuses(&StatusesOf::AllRunning, priority).await {
             Ok(checks) => return Statuses { checks, ..statuses },
             Err(error) if error.class == ErrorClass::Transient => {}
-            Err(error) => return Statuses { failed: vec![(running.into_iter().collect(), error)], ..statuses },
+            Err(error) => {
+                return Statuses {
+                    failed: vec![(running.into_iter().collect(), error)],
+                    ..statuses
+                };
+            }
         }
     }
     for ids in running.chunks(StatusesOf::MOST_IDS) {
@@ -332,7 +374,10 @@ async fn health(from: Lookout<'_>, group: &TargetGroup, turns: &Semaphore) -> Re
     // Never closed; if it were, going without a turn would do no harm.
     let _turn = turns.acquire().await;
     let reading = from.reader.target_health(&group.arn, from.priority).await;
-    if reading.as_ref().is_err_and(|error| error.class == ErrorClass::NotFound) {
+    if reading
+        .as_ref()
+        .is_err_and(|error| error.class == ErrorClass::NotFound)
+    {
         from.directory.forget();
     }
     reading.map(Arc::new)

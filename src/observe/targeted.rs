@@ -17,15 +17,32 @@ pub async fn look_again(reader: &Reader, policy: &Policy, clock: &Clock, priorit
     let queries = plan(&[policy]);
     let (caller, listings) = tokio::join!(
         reader.caller_account(priority),
-        join_all(queries.iter().map(|query| reader.instances(&query.filters, priority))),
+        join_all(
+            queries
+                .iter()
+                .map(|query| reader.instances(&query.filters, priority))
+        ),
     );
     let mut gaps: Vec<Gap> = not_read(policy);
-    let caller = caller.map_err(|error| gaps.push(Gap { part: Part::Identity, why: error.to_string() })).ok();
+    let caller = caller
+        .map_err(|error| {
+            gaps.push(Gap {
+                part: Part::Identity,
+                why: error.to_string(),
+            })
+        })
+        .ok();
     let mut instances = BTreeMap::new();
     for listing in listings {
-        let ours = listing.items.into_iter().filter(|instance| is_of(policy, instance));
+        let ours = listing
+            .items
+            .into_iter()
+            .filter(|instance| is_of(policy, instance));
         instances.extend(ours.map(|instance| (instance.id.clone(), instance)));
-        gaps.extend(listing.failed.map(|error| Gap { part: Part::Instances, why: error.to_string() }));
+        gaps.extend(listing.failed.map(|error| Gap {
+            part: Part::Instances,
+            why: error.to_string(),
+        }));
     }
     Observation {
         service: policy.service.clone(),
@@ -46,9 +63,22 @@ pub async fn look_again(reader: &Reader, policy: &Policy, clock: &Clock, priorit
 
 fn not_read(policy: &Policy) -> Vec<Gap> {
     let groups = policy.slots.values().flat_map(|slot| &slot.target_groups);
-    let mut parts: Vec<Part> = groups.map(|group| Part::TargetGroup(group.name.clone())).collect();
-    parts.extend([Part::Statuses, Part::ImageMetadata, Part::ImageListings, Part::ScalingGroups]);
+    let mut parts: Vec<Part> = groups
+        .map(|group| Part::TargetGroup(group.name.clone()))
+        .collect();
+    parts.extend([
+        Part::Statuses,
+        Part::ImageMetadata,
+        Part::ImageListings,
+        Part::ScalingGroups,
+    ]);
     parts.sort();
     parts.dedup();
-    parts.into_iter().map(|part| Gap { part, why: "not asked for in this look".to_owned() }).collect()
+    parts
+        .into_iter()
+        .map(|part| Gap {
+            part,
+            why: "not asked for in this look".to_owned(),
+        })
+        .collect()
 }

@@ -4,23 +4,16 @@
 use super::RecordError;
 use super::store::Store;
 use crate::model::ServiceName;
+use crate::policy::GoodText;
 use rusqlite::{OptionalExtension as _, params};
 use std::collections::BTreeMap;
 
-/// A policy's text as it was when it was last good.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GoodPolicy {
-    /// The file that it came from.
-    pub file: String,
-    pub text: String,
-}
-
 impl Store {
-    pub fn good_policies(&mut self) -> Result<BTreeMap<ServiceName, GoodPolicy>, RecordError> {
+    pub fn good_policies(&mut self) -> Result<BTreeMap<ServiceName, GoodText>, RecordError> {
         self.read(|connection| {
             let mut statement = connection.prepare("SELECT service, file, text FROM policies")?;
             let rows = statement.query_map([], |row| {
-                let policy = GoodPolicy {
+                let policy = GoodText {
                     file: row.get(1)?,
                     text: row.get(2)?,
                 };
@@ -33,7 +26,7 @@ impl Store {
     /// Remembers `good` and forgets `given_up`; any other service keeps what it has.
     pub fn save_good_policies(
         &mut self,
-        good: &BTreeMap<ServiceName, GoodPolicy>,
+        good: &BTreeMap<ServiceName, GoodText>,
         given_up: &[ServiceName],
     ) -> Result<(), RecordError> {
         self.write("policies", |connection| {

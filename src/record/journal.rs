@@ -4,7 +4,6 @@
 //! operation: an intent begun that way stays open, and is settled by looking.
 
 use super::RecordError;
-use super::documents::GoodPolicy;
 use super::intents::{IntentDraft, RecordedIntent};
 use super::looks::{LookRecord, ServiceRecord};
 use super::outbox::{ChannelRecord, Delivery, FailureOf};
@@ -13,6 +12,7 @@ use crate::env::Env;
 use crate::model::{
     AccountId, AwsError, ChannelName, Intent, IntentId, Notice, Outcome, ServiceMemory, ServiceName,
 };
+use crate::policy::GoodText;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -135,14 +135,14 @@ impl Journal {
     }
 
     /// See [`Store::good_policies`].
-    pub async fn good_policies(&self) -> Result<BTreeMap<ServiceName, GoodPolicy>, RecordError> {
+    pub async fn good_policies(&self) -> Result<BTreeMap<ServiceName, GoodText>, RecordError> {
         self.run(Store::good_policies).await
     }
 
     /// See [`Store::save_good_policies`].
     pub async fn save_good_policies(
         &self,
-        good: BTreeMap<ServiceName, GoodPolicy>,
+        good: BTreeMap<ServiceName, GoodText>,
         given_up: Vec<ServiceName>,
     ) -> Result<(), RecordError> {
         self.run(move |store| store.save_good_policies(&good, &given_up))

@@ -23,7 +23,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use documents::GoodPolicy;
 pub use error::RecordError;
 pub use intents::{IntentDraft, RecordedIntent, UnknownIntent};
 pub use journal::Journal;

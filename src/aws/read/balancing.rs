@@ -29,8 +29,14 @@ impl Reader {
     /// If any page failed.
     pub async fn target_groups(&self, priority: Priority) -> Result<Vec<TargetGroup>, AwsError> {
         let listing = pages(Api::DescribeTargetGroups, "", |token| {
-            let request = self.balancing.describe_target_groups().page_size(PAGE).set_marker(token);
-            let answer = self.caller.read(Api::DescribeTargetGroups, "", priority, request.send());
+            let request = self
+                .balancing
+                .describe_target_groups()
+                .page_size(PAGE)
+                .set_marker(token);
+            let answer = self
+                .caller
+                .read(Api::DescribeTargetGroups, "", priority, request.send());
             async {
                 let answer = answer.await?;
                 let items = answer.target_groups().iter().filter_map(|raw| {
@@ -41,7 +47,10 @@ impl Reader {
                         of_instances: raw.target_type().is_some_and(|kind| kind.as_str() == "instance"),
                     })
                 });
-                Ok(Page { items: items.collect(), next: answer.next_marker().map(str::to_owned) })
+                Ok(Page {
+                    items: items.collect(),
+                    next: answer.next_marker().map(str::to_owned),
+                })
             }
         })
         .await;
@@ -59,11 +68,21 @@ impl Reader {
     ) -> Result<Vec<Target>, AwsError> {
         let object = group.as_str();
         let request = self.balancing.describe_target_health().target_group_arn(object);
-        let answer = self.caller.read(Api::DescribeTargetHealth, object, priority, request.send()).await?;
-        let targets: Option<Vec<Target>> =
-            answer.target_health_descriptions().iter().map(convert::target).collect();
+        let answer = self
+            .caller
+            .read(Api::DescribeTargetHealth, object, priority, request.send())
+            .await?;
+        let targets: Option<Vec<Target>> = answer
+            .target_health_descriptions()
+            .iter()
+            .map(convert::target)
+            .collect();
         targets.ok_or_else(|| {
-            odd_answer(Api::DescribeTargetHealth, object, "the answer has a target without an id")
+            odd_answer(
+                Api::DescribeTargetHealth,
+                object,
+                "the answer has a target without an id",
+            )
         })
     }
 }

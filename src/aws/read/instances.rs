@@ -54,25 +54,40 @@ impl Reader {
                 .set_filters(Some(on_the_wire(filters)))
                 .max_results(PAGE)
                 .set_next_token(token);
-            let answer = self.caller.read(Api::DescribeInstances, &object, priority, request.send());
+            let answer = self
+                .caller
+                .read(Api::DescribeInstances, &object, priority, request.send());
             async {
                 let answer = answer.await?;
                 let mut items = Vec::new();
                 for reservation in answer.reservations() {
                     let owner = reservation.owner_id();
                     items.extend(
-                        reservation.instances().iter().map(|raw| convert::instance(raw, owner, &self.region)),
+                        reservation
+                            .instances()
+                            .iter()
+                            .map(|raw| convert::instance(raw, owner, &self.region)),
                     );
                 }
-                Ok(Page { items, next: answer.next_token().map(str::to_owned) })
+                Ok(Page {
+                    items,
+                    next: answer.next_token().map(str::to_owned),
+                })
             }
         })
         .await;
         let mut failed = listing.failed;
         if failed.is_none() && listing.items.iter().any(Option::is_none) {
-            failed = Some(odd_answer(Api::DescribeInstances, &object, "the answer has an instance without an id"));
+            failed = Some(odd_answer(
+                Api::DescribeInstances,
+                &object,
+                "the answer has an instance without an id",
+            ));
         }
-        Listing { items: listing.items.into_iter().flatten().collect(), failed }
+        Listing {
+            items: listing.items.into_iter().flatten().collect(),
+            failed,
+        }
     }
 
     /// The state of the images that the instances passing all filters were launched from.
@@ -92,11 +107,23 @@ impl Reader {
                 .set_filters(Some(on_the_wire(filters)))
                 .max_results(PAGE)
                 .set_next_token(token);
-            let answer = self.caller.read(Api::DescribeInstanceImageMetadata, &object, priority, request.send());
+            let answer = self.caller.read(
+                Api::DescribeInstanceImageMetadata,
+                &object,
+                priority,
+                request.send(),
+            );
             async {
                 let answer = answer.await?;
-                let items = answer.instance_image_metadata().iter().filter_map(convert::image_metadata).collect();
-                Ok(Page { items, next: answer.next_token().map(str::to_owned) })
+                let items = answer
+                    .instance_image_metadata()
+                    .iter()
+                    .filter_map(convert::image_metadata)
+                    .collect();
+                Ok(Page {
+                    items,
+                    next: answer.next_token().map(str::to_owned),
+                })
             }
         })
         .await;
@@ -128,11 +155,20 @@ impl Reader {
                 .set_instance_ids(ids.clone())
                 .set_max_results(most)
                 .set_next_token(token);
-            let answer = self.caller.read(Api::DescribeInstanceStatus, &object, priority, request.send());
+            let answer = self
+                .caller
+                .read(Api::DescribeInstanceStatus, &object, priority, request.send());
             async {
                 let answer = answer.await?;
-                let items = answer.instance_statuses().iter().filter_map(convert::status).collect();
-                Ok(Page { items, next: answer.next_token().map(str::to_owned) })
+                let items = answer
+                    .instance_statuses()
+                    .iter()
+                    .filter_map(convert::status)
+                    .collect();
+                Ok(Page {
+                    items,
+                    next: answer.next_token().map(str::to_owned),
+                })
             }
         })
         .await;
@@ -149,12 +185,17 @@ impl Reader {
         images: &BTreeSet<ImageId>,
         priority: Priority,
     ) -> Result<BTreeMap<ImageId, ImageListing>, AwsError> {
-        let mut listings: BTreeMap<ImageId, ImageListing> =
-            images.iter().map(|image| (image.clone(), ImageListing::Absent)).collect();
+        let mut listings: BTreeMap<ImageId, ImageListing> = images
+            .iter()
+            .map(|image| (image.clone(), ImageListing::Absent))
+            .collect();
         let ids: Vec<String> = images.iter().map(ToString::to_string).collect();
         for ids in ids.chunks(MOST_FILTER_VALUES) {
             let object = abridged(ids.iter().map(String::as_str));
-            let filter = Filter::builder().name("image-id").set_values(Some(ids.to_vec())).build();
+            let filter = Filter::builder()
+                .name("image-id")
+                .set_values(Some(ids.to_vec()))
+                .build();
             let listing = pages(Api::DescribeImages, &object, |token| {
                 let request = self
                     .ec2
@@ -163,13 +204,21 @@ impl Reader {
                     .include_disabled(true)
                     .include_deprecated(true)
                     .set_next_token(token);
-                let answer = self.caller.read(Api::DescribeImages, &object, priority, request.send());
+                let answer = self
+                    .caller
+                    .read(Api::DescribeImages, &object, priority, request.send());
                 async {
                     let answer = answer.await?;
                     let listed = answer.images().iter().filter_map(|image| {
-                        Some((ImageId::new(image.image_id()?), convert::image_state(image.state())))
+                        Some((
+                            ImageId::new(image.image_id()?),
+                            convert::image_state(image.state()),
+                        ))
                     });
-                    Ok(Page { items: listed.collect(), next: answer.next_token().map(str::to_owned) })
+                    Ok(Page {
+                        items: listed.collect(),
+                        next: answer.next_token().map(str::to_owned),
+                    })
                 }
             })
             .await;
@@ -186,7 +235,10 @@ impl Reader {
 fn on_the_wire(filters: &[InstanceFilter]) -> Vec<Filter> {
     let filter = |filter: &InstanceFilter| {
         let values = filter.values.iter().map(|value| literal(value)).collect();
-        Filter::builder().name(filter.name.clone()).set_values(Some(values)).build()
+        Filter::builder()
+            .name(filter.name.clone())
+            .set_values(Some(values))
+            .build()
     };
     filters.iter().map(filter).collect()
 }
@@ -206,7 +258,11 @@ fn literal(value: &str) -> String {
 /// `tag:Name=a, b and 3 more`
 fn told(filters: &[InstanceFilter]) -> String {
     let one = |filter: &InstanceFilter| {
-        format!("{}={}", filter.name, abridged(filter.values.iter().map(String::as_str)))
+        format!(
+            "{}={}",
+            filter.name,
+            abridged(filter.values.iter().map(String::as_str))
+        )
     };
     filters.iter().map(one).collect::<Vec<_>>().join(" and ")
 }
@@ -216,5 +272,9 @@ pub(super) fn abridged<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Str
     const SHOWN: usize = 3;
     let more = names.len().saturating_sub(SHOWN);
     let shown = names.take(SHOWN).collect::<Vec<_>>().join(", ");
-    if more == 0 { shown } else { format!("{shown} and {more} more") }
+    if more == 0 {
+        shown
+    } else {
+        format!("{shown} and {more} more")
+    }
 }

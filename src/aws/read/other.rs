@@ -21,8 +21,14 @@ impl Reader {
     /// If the call failed.
     pub async fn caller_account(&self, priority: Priority) -> Result<AccountId, AwsError> {
         let request = self.identity.get_caller_identity();
-        let answer = self.caller.read(Api::GetCallerIdentity, "", priority, request.send()).await?;
-        let account = answer.account().filter(|account| !account.is_empty()).map(AccountId::from);
+        let answer = self
+            .caller
+            .read(Api::GetCallerIdentity, "", priority, request.send())
+            .await?;
+        let account = answer
+            .account()
+            .filter(|account| !account.is_empty())
+            .map(AccountId::from);
         account.ok_or_else(|| odd_answer(Api::GetCallerIdentity, "", "the answer names no account"))
     }
 
@@ -35,7 +41,8 @@ impl Reader {
         names: &BTreeSet<String>,
         priority: Priority,
     ) -> Result<BTreeMap<String, Option<u32>>, AwsError> {
-        let mut groups: BTreeMap<String, Option<u32>> = names.iter().map(|name| (name.clone(), None)).collect();
+        let mut groups: BTreeMap<String, Option<u32>> =
+            names.iter().map(|name| (name.clone(), None)).collect();
         let names: Vec<String> = names.iter().cloned().collect();
         for names in names.chunks(MOST_GROUP_NAMES) {
             let object = abridged(names.iter().map(String::as_str));
@@ -45,14 +52,19 @@ impl Reader {
                     .describe_auto_scaling_groups()
                     .set_auto_scaling_group_names(Some(names.to_vec()))
                     .set_next_token(token);
-                let answer = self.caller.read(Api::DescribeAutoScalingGroups, &object, priority, request.send());
+                let answer =
+                    self.caller
+                        .read(Api::DescribeAutoScalingGroups, &object, priority, request.send());
                 async {
                     let answer = answer.await?;
                     let items = answer.auto_scaling_groups().iter().filter_map(|group| {
                         let members = u32::try_from(group.instances().len()).unwrap_or(u32::MAX);
                         Some((group.auto_scaling_group_name()?.to_owned(), members))
                     });
-                    Ok(Page { items: items.collect(), next: answer.next_token().map(str::to_owned) })
+                    Ok(Page {
+                        items: items.collect(),
+                        next: answer.next_token().map(str::to_owned),
+                    })
                 }
             })
             .await;
@@ -78,10 +90,20 @@ impl Reader {
         let names: Vec<String> = names.iter().cloned().collect();
         for names in names.chunks(MOST_PARAMETER_NAMES) {
             let object = abridged(names.iter().map(String::as_str));
-            let request = self.parameters.get_parameters().set_names(Some(names.to_vec())).with_decryption(true);
-            let answer = self.caller.read(Api::GetParameters, &object, priority, request.send()).await?;
+            let request = self
+                .parameters
+                .get_parameters()
+                .set_names(Some(names.to_vec()))
+                .with_decryption(true);
+            let answer = self
+                .caller
+                .read(Api::GetParameters, &object, priority, request.send())
+                .await?;
             for name in names {
-                let found = answer.parameters().iter().find(|found| found.name() == Some(name));
+                let found = answer
+                    .parameters()
+                    .iter()
+                    .find(|found| found.name() == Some(name));
                 match found.map(|found| found.value()) {
                     Some(value) => values.insert(name.clone(), value.unwrap_or_default().to_owned()),
                     None if answer.invalid_parameters().contains(name) => None,

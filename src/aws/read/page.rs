@@ -46,7 +46,12 @@ where
     for _ in 0..MOST_PAGES {
         let page = match fetch(token.clone()).await {
             Ok(page) => page,
-            Err(error) => return Listing { items, failed: Some(error) },
+            Err(error) => {
+                return Listing {
+                    items,
+                    failed: Some(error),
+                };
+            }
         };
         items.extend(page.items);
         // Some services end a listing with an empty token.
@@ -56,12 +61,18 @@ where
         }
         if next == token {
             let failed = odd_answer(api, object, "AWS names the same page again as the next one");
-            return Listing { items, failed: Some(failed) };
+            return Listing {
+                items,
+                failed: Some(failed),
+            };
         }
         token = next;
     }
     let why = format!("there are more than {MOST_PAGES} pages; narrow the selectors");
-    Listing { items, failed: Some(odd_answer(api, object, &why)) }
+    Listing {
+        items,
+        failed: Some(odd_answer(api, object, &why)),
+    }
 }
 
 /// AWS answered, and the answer cannot be relied on.
@@ -84,7 +95,10 @@ mod tests {
     async fn listing(next: impl Fn(usize) -> Result<Option<usize>, &'static str>) -> Listing<usize> {
         pages(Api::DescribeInstances, "tag:Name=x", |token| {
             let page: usize = token.map_or(0, |token| token.parse().unwrap());
-            let answer = next(page).map(|next| Page { items: vec![page], next: next.map(|next| next.to_string()) });
+            let answer = next(page).map(|next| Page {
+                items: vec![page],
+                next: next.map(|next| next.to_string()),
+            });
             std::future::ready(answer.map_err(|why| odd_answer(Api::DescribeInstances, "", why)))
         })
         .await

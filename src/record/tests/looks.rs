@@ -51,7 +51,7 @@ fn a_damaged_memory_is_an_error_of_its_service_alone_and_never_an_empty_one() {
 #[test]
 fn the_last_good_policies_and_documents_survive_a_restart() {
     let (folder, mut store) = new_store();
-    let policy = |text: &str| GoodPolicy {
+    let policy = |text: &str| GoodText {
         file: "policies/x.yaml".to_owned(),
         text: text.to_owned(),
     };
