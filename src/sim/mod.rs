@@ -1,0 +1,2 @@
+//! A simulated AWS.
+pub mod world;
