@@ -176,6 +176,16 @@ impl Operation {
         )
     }
 
+    /// It changes anything at all, tags and parameters included.
+    pub fn is_write(&self) -> bool {
+        use Operation::{CreateTags, DeleteParameter, DeleteTags, PutParameter};
+        let is_bookkeeping = matches!(
+            self,
+            CreateTags { .. } | DeleteTags { .. } | PutParameter { .. } | DeleteParameter { .. }
+        );
+        self.is_mutation() || is_bookkeeping
+    }
+
     /// The ids and names it asks for, for matching faults; empty for a listing of everything.
     pub fn subjects(&self) -> Vec<&str> {
         match self {

@@ -346,6 +346,7 @@ impl InstanceSpec {
             image: self.image,
             state: self.state,
             state_since: since,
+            stop_began: (!running).then_some(since),
             reason: self.reason,
             transition_reason,
             launch_time: since,

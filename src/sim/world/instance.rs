@@ -194,6 +194,8 @@ pub struct Instance {
     pub state: State,
     /// Since when it is in this state.
     pub state_since: Timestamp,
+    /// When its last stop began.
+    pub stop_began: Option<Timestamp>,
     pub reason: Option<StateReason>,
     /// EC2's `StateTransitionReason`: free text, and not to be trusted (aws-facts §1).
     pub transition_reason: String,

@@ -160,6 +160,7 @@ impl World {
         let Some((previous, generation)) = self.edit(id, |i| {
             let previous = i.state;
             enter(i, State::Stopping, now);
+            i.stop_began = Some(now);
             i.app_up = false;
             i.reason = Some(StateReason::of(code));
             i.transition_reason = transition.to_owned();

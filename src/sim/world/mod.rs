@@ -175,6 +175,14 @@ impl World {
         self.instances.get(id)?.now()
     }
 
+    /// Everything the instance was, in truth, at some moment since `from`.
+    pub fn instance_since(&self, id: &str, from: Timestamp) -> Vec<Arc<Instance>> {
+        let versions = self.instances.get(id);
+        versions
+            .map(|v| v.between(from, self.now).cloned().collect())
+            .unwrap_or_default()
+    }
+
     /// All instances, in truth, by id.
     pub fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
         self.instances.values().filter_map(Versioned::now)

@@ -37,6 +37,20 @@ impl<T: Clone> Versioned<T> {
         version.and_then(|(_, value)| value.as_ref())
     }
 
+    /// Everything the object was at some moment from `from` to `to`.
+    pub fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Arc<T>> {
+        let ends = self
+            .versions
+            .iter()
+            .skip(1)
+            .map(|(until, _)| Some(*until))
+            .chain([None]);
+        let lives = self.versions.iter().zip(ends);
+        lives
+            .filter(move |((since, _), until)| *since <= to && until.is_none_or(|until| until > from))
+            .filter_map(|((_, value), _)| value.as_ref())
+    }
+
     /// Change the object at `now`. Does nothing, and returns `None`, if it was deleted.
     pub fn edit<R>(&mut self, now: Timestamp, change: impl FnOnce(&mut T) -> R) -> Option<R> {
         let mut value = T::clone(self.now()?);
@@ -91,6 +105,15 @@ mod tests {
         assert_eq!(seen(10), Some("pending"));
         assert_eq!(seen(29), Some("running"));
         assert_eq!(seen(30), None);
+        let between = |from, to| {
+            state
+                .between(second(from), second(to))
+                .map(|s| **s)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(between(5, 10), ["stopped", "pending"]);
+        assert_eq!(between(20, 40), ["running"]);
+        assert_eq!(between(30, 40), [""; 0]);
     }
 
     #[test]
