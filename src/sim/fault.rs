@@ -123,7 +123,7 @@ pub enum Fault {
     Refuse(ApiError),
     /// Done, and yet answered with this error.
     RefuseAfterEffect(ApiError),
-    /// An error page of something in between: this status, and a body that no protocol knows.
+    /// A page of something in between, instead of AWS: this status, and a body that no protocol knows.
     HtmlError(u16),
     /// Accepted; nothing done, nothing answered.
     Hang,
@@ -147,7 +147,8 @@ pub enum Fault {
     EmptyAnswer,
     /// Wherever the answer says exactly this (`stopped`), it says something that nobody has heard of.
     UnknownMember(String),
-    /// The answer breaks off in the middle, and its length says that this is all.
+    /// The answer breaks off in the middle, and its length says that this is all. The SDK reads cut XML without an
+    /// error, as a shorter listing; cut JSON it refuses.
     Truncated,
 }
 

@@ -1,6 +1,12 @@
 //! The simulation, driven by the real SDK clients.
 
+mod crashes;
+mod faults;
+mod images;
+mod judged;
+mod life;
 mod reads;
+mod rooms;
 
 use std::time::Duration;
 
@@ -9,6 +15,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -59,4 +67,18 @@ fn sdk_of(cloud: &Cloud, sender: &Incarnation, account: &str, region: &str) -> S
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts.build())
         .build()
+}
+
+/// The id of an instance by number: `i-00000000000000007`.
+fn id(n: usize) -> String {
+    format!("i-{n:017x}")
+}
+
+/// The error's code, as the SDK parsed it.
+fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
+    error.code().unwrap_or("(none)")
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
 }

@@ -127,6 +127,7 @@ impl World {
     pub(super) fn begin_start(&mut self, id: &str) {
         let now = self.now;
         let host = self.rng.u64(..);
+        self.note_change(id, State::Pending, "");
         let Some((generation, fails)) = self.edit(id, |i| {
             enter(i, State::Pending, now);
             i.reason = None;
@@ -143,7 +144,6 @@ impl World {
         }) else {
             return;
         };
-        self.note(id, "stopped → pending");
         let boot = self.draw(&self.pace.boot_s.clone());
         let id = id.to_owned();
         if fails {
@@ -157,18 +157,17 @@ impl World {
     /// A pending or running instance begins to stop.
     pub(super) fn begin_stop(&mut self, id: &str, code: &str, transition: &str) {
         let now = self.now;
-        let Some((previous, generation)) = self.edit(id, |i| {
-            let previous = i.state;
+        self.note_change(id, State::Stopping, code);
+        let Some(generation) = self.edit(id, |i| {
             enter(i, State::Stopping, now);
             i.stop_began = Some(now);
             i.app_up = false;
             i.reason = Some(StateReason::of(code));
             i.transition_reason = transition.to_owned();
-            (previous, i.generation)
+            i.generation
         }) else {
             return;
         };
-        self.note(id, format!("{} → stopping ({code})", previous.name()));
         let after = self.draw(&self.pace.stop_s.clone());
         self.schedule(
             after,
@@ -182,17 +181,16 @@ impl World {
     /// An instance in any living state begins to terminate.
     pub(super) fn begin_terminate(&mut self, id: &str, code: &str, transition: &str) {
         let now = self.now;
-        let Some((previous, generation)) = self.edit(id, |i| {
-            let previous = i.state;
+        self.note_change(id, State::ShuttingDown, code);
+        let Some(generation) = self.edit(id, |i| {
             enter(i, State::ShuttingDown, now);
             i.app_up = false;
             i.reason = Some(StateReason::of(code));
             i.transition_reason = transition.to_owned();
-            (previous, i.generation)
+            i.generation
         }) else {
             return;
         };
-        self.note(id, format!("{} → shutting-down ({code})", previous.name()));
         let after = self.draw(&self.pace.terminate_s.clone());
         self.schedule(
             after,
@@ -221,6 +219,7 @@ impl World {
 
     fn become_running(&mut self, id: &str) {
         let now = self.now;
+        self.note_change(id, State::Running, "");
         let generation = self.edit(id, |i| {
             enter(i, State::Running, now);
             i.system_check = CheckStatus::Initializing;
@@ -229,7 +228,6 @@ impl World {
             i.generation
         });
         if let Some(generation) = generation {
-            self.note(id, "pending → running");
             self.after_boot(id, generation);
         }
     }
@@ -264,26 +262,21 @@ impl World {
 
     fn become_stopped(&mut self, id: &str, failed_for: Option<&str>) {
         let now = self.now;
-        let previous = self.edit(id, |i| {
-            let previous = i.state;
+        self.note_change(id, State::Stopped, failed_for.unwrap_or(""));
+        self.edit(id, |i| {
             enter(i, State::Stopped, now);
             i.app_up = false;
             if let Some(code) = failed_for {
                 i.reason = Some(StateReason::of(code));
                 i.transition_reason = i.reason.as_ref().map(|r| r.message.clone()).unwrap_or_default();
             }
-            previous
         });
-        let why = failed_for.map(|code| format!(" ({code})")).unwrap_or_default();
-        if let Some(previous) = previous {
-            self.note(id, format!("{} → stopped{why}", previous.name()));
-        }
     }
 
     fn become_terminated(&mut self, id: &str) {
         let now = self.now;
+        self.note_change(id, State::Terminated, "");
         self.edit(id, |i| enter(i, State::Terminated, now));
-        self.note(id, "shutting-down → terminated");
         self.deregister_terminated(id);
         self.schedule(LINGER, Event::Forgotten { id: id.to_owned() });
     }
@@ -322,6 +315,19 @@ impl World {
             "instance-reboot" | "system-reboot" if running => self.reboot(id),
             _ => {}
         }
+    }
+
+    /// Written before the change itself, so that the log tells causes before their effects.
+    fn note_change(&mut self, id: &str, to: State, code: &str) {
+        let Some(from) = self.instance(id).map(|i| i.state) else {
+            return;
+        };
+        let code = if code.is_empty() {
+            String::new()
+        } else {
+            format!(" ({code})")
+        };
+        self.note(id, format!("{} → {}{code}", from.name(), to.name()));
     }
 
     pub(super) fn is_current(&self, id: &str, generation: u64) -> bool {
