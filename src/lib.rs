@@ -11,3 +11,4 @@ pub mod observe;
 pub mod pause;
 pub mod policy;
 pub mod record;
+pub mod sim;
