@@ -1,6 +1,6 @@
 use super::*;
 use crate::aws::canned::{Answer, Asked, Canned, Fleet, error, ok};
-use crate::aws::{InstanceFilter, Priority, Reader, Readers, Writer};
+use crate::aws::{InstanceFilter, Priority, Reader, Writer};
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;

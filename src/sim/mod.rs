@@ -14,6 +14,7 @@
 //! - [`wire`]: AWS's protocols. Bytes to operations, answers to bytes.
 //! - [`oracle`]: the invariants, checked against the truth at every mutation.
 //! - [`fault`], [`crash`]: what goes wrong, and where the process dies.
+//! - [`stage`]: the controller itself, one process life after another.
 //! - [`cloud`]: the handle that tests hold; [`connector`]: the seam; [`clock`], [`runtime`]: virtual time.
 //!
 //! A test is: [`runtime()`] → [`Cloud::new`] around a world of [`world::WorldBuilder`] → SDK clients over
@@ -28,6 +29,7 @@ mod deliver;
 pub mod fault;
 pub mod oracle;
 pub mod runtime;
+pub mod stage;
 #[cfg(test)]
 mod tests;
 pub mod trace;
@@ -36,7 +38,8 @@ pub mod world;
 
 pub use clock::SimClock;
 pub use cloud::Cloud;
-pub use crash::{Actor, CrashHook, CrashPhase, CrashPlan, Crashed, Incarnation};
+pub use crash::{Actor, CrashPhase, CrashPlan, Crashed, Incarnation};
 pub use fault::{Fault, When};
 pub use runtime::{SimRuntime, runtime};
+pub use stage::{Ended, Stage};
 pub use trace::{CallRecord, Outcome};

@@ -1,0 +1,4 @@
+//! The controller's production code against the simulated AWS, on virtual time.
+
+mod incident;
+mod stage;
