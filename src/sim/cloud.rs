@@ -7,8 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use jiff::Timestamp;
 use tokio::time::Instant;
+
+use crate::aws::Seams;
+use crate::env::Env;
+use crate::model::Region;
 
 use super::clock::SimClock;
 use super::crash::{Actor, Incarnation};
@@ -66,7 +72,25 @@ impl Cloud {
         }
     }
 
-    /// The clocks of this run; also the SDK's time source.
+    /// The outside of one simulated process: this run's machine, and a seed of its own.
+    pub fn env(&self, seed: u64) -> Env {
+        Env::simulated(self.clock.machine().clone(), seed)
+    }
+
+    /// What makes the one SDK configuration a simulated one: this life's connector, `account`'s own access key and
+    /// `region`. The wall clock is that of [`Cloud::env`].
+    pub fn seams(&self, life: &Incarnation, account: &str, region: &str, seed: u64) -> Seams {
+        let key = Credentials::new(World::access_key(account), "simulated", None, None, "simulation");
+        Seams {
+            http_client: Some(self.http_client(life)),
+            time_source: None,
+            credentials: Some(SharedCredentialsProvider::new(key)),
+            region: Some(Region::new(region.to_owned())),
+            seed: Some(seed),
+        }
+    }
+
+    /// The time of this run.
     pub fn clock(&self) -> &SimClock {
         &self.clock
     }

@@ -29,6 +29,7 @@ use super::deliver::{Delivery, Parcel};
 use super::fault::Fault;
 use super::trace::Outcome;
 use super::wire::{HttpRequest, HttpResponse};
+use super::world::api::Operation;
 
 impl Cloud {
     /// The HTTP client of one life of a process: for `SdkConfig`, and for webhooks.
@@ -78,6 +79,7 @@ struct Call {
     call: u64,
     /// In the run's trace.
     number: u64,
+    is_mutation: bool,
     started: Instant,
     ended: bool,
 }
@@ -96,17 +98,18 @@ impl Call {
         let number = cloud.begin(&sender, call, &mut parcel);
         let number = number.map_err(|why| ConnectorError::other(why.into(), None))?;
         let started = Instant::now();
-        Call {
+        let is_mutation = parcel.operation().is_some_and(Operation::is_mutation);
+        let call = Call {
             cloud,
             sender,
             settings,
             call,
             number,
+            is_mutation,
             started,
             ended: false,
-        }
-        .exchange(parcel)
-        .await
+        };
+        call.exchange(parcel).await
     }
 
     async fn exchange(mut self, parcel: Parcel) -> Result<SdkResponse, ConnectorError> {
@@ -171,7 +174,7 @@ impl Call {
         response: HttpResponse,
         error: Option<String>,
     ) -> Result<SdkResponse, ConnectorError> {
-        if !self.sender.answered(self.call) {
+        if !self.sender.answered(self.call, self.is_mutation) {
             return pending().await;
         }
         self.end(Outcome::Answered {
@@ -225,7 +228,7 @@ impl Call {
     fn fail(&mut self, outcome: Outcome, error: ConnectorError) -> Result<SdkResponse, ConnectorError> {
         self.end(outcome);
         // A failure is read like an answer, and its outcome journaled.
-        self.sender.answered(self.call);
+        self.sender.answered(self.call, self.is_mutation);
         Err(error)
     }
 

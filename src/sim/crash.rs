@@ -11,6 +11,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
+use crate::record::CommitHook;
+
 /// Where in a call the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CrashPhase {
@@ -40,13 +42,8 @@ pub struct CrashPlan {
     pub phase: CrashPhase,
 }
 
-/// What the journal calls around the commit of an outcome.
-pub trait CrashHook: Send + Sync + fmt::Debug {
-    /// `false`: this process is dead; the commit must not happen.
-    fn before_commit(&self) -> bool;
-    /// The commit is durable.
-    fn after_commit(&self);
-}
+/// The journal's transactions that make a mutation's outcome durable.
+const OUTCOME_COMMITS: [&str; 2] = ["end-intent", "mark-ambiguous"];
 
 /// One life of a process. Clones are the same life.
 #[derive(Clone)]
@@ -61,11 +58,19 @@ struct Inner {
 #[derive(Default)]
 struct Life {
     plan: Option<CrashPlan>,
-    /// The planned call was answered: die at the commit, in this phase.
-    armed: Option<CrashPhase>,
+    /// The planned call was answered: die at the next commit, in this phase.
+    armed: Option<Armed>,
     dead: bool,
     calls: u64,
     waker: Option<Waker>,
+}
+
+/// A planned call was answered.
+#[derive(Clone, Copy)]
+struct Armed {
+    phase: CrashPhase,
+    /// A mutation's outcome is made durable by certain transactions; a read's by any, or never.
+    is_mutation: bool,
 }
 
 /// Who makes a call.
@@ -165,8 +170,10 @@ impl Incarnation {
     pub(super) fn enter_call(&self) -> Option<u64> {
         self.with(|life| {
             life.calls += 1;
-            // Nothing was committed since the answer: a read, whose crash is now.
-            if life.armed.is_some() || life.is_planned(life.calls, CrashPhase::BeforeSend) {
+            // Nothing was committed since a read's answer: its crash is now.
+            if life.armed.is_some_and(|armed| !armed.is_mutation)
+                || life.is_planned(life.calls, CrashPhase::BeforeSend)
+            {
                 life.die();
             }
             (!life.dead).then_some(life.calls)
@@ -184,12 +191,25 @@ impl Incarnation {
     }
 
     /// The call's answer is about to be read. `false`: this life is over.
-    pub(super) fn answered(&self, call: u64) -> bool {
+    pub(super) fn answered(&self, call: u64, is_mutation: bool) -> bool {
         self.with(|life| {
             for phase in [CrashPhase::AnswerReadOutcomeNotDurable, CrashPhase::After] {
                 if life.is_planned(call, phase) {
-                    life.armed = Some(phase);
+                    life.armed = Some(Armed { phase, is_mutation });
                 }
+            }
+            !life.dead
+        })
+    }
+
+    /// A transaction reaches `phase`. `false`: this life is over.
+    fn commit(&self, what: &str, phase: CrashPhase) -> bool {
+        self.with(|life| {
+            let is_hit = |armed: Armed| {
+                armed.phase == phase && (!armed.is_mutation || OUTCOME_COMMITS.contains(&what))
+            };
+            if life.armed.is_some_and(is_hit) {
+                life.die();
             }
             !life.dead
         })
@@ -213,22 +233,14 @@ impl Life {
     }
 }
 
-impl CrashHook for Incarnation {
-    fn before_commit(&self) -> bool {
-        self.with(|life| {
-            if life.armed == Some(CrashPhase::AnswerReadOutcomeNotDurable) {
-                life.die();
-            }
-            !life.dead
-        })
+/// Hand it to the store (`record::Options::hook`), so that the two later phases are hit.
+impl CommitHook for Incarnation {
+    fn before_commit(&self, what: &str) -> bool {
+        self.commit(what, CrashPhase::AnswerReadOutcomeNotDurable)
     }
 
-    fn after_commit(&self) {
-        self.with(|life| {
-            if life.armed == Some(CrashPhase::After) {
-                life.die();
-            }
-        });
+    fn after_commit(&self, what: &str) -> bool {
+        self.commit(what, CrashPhase::After)
     }
 }
 

@@ -36,7 +36,7 @@ pub mod world;
 
 pub use clock::SimClock;
 pub use cloud::Cloud;
-pub use crash::{Actor, CrashHook, CrashPhase, CrashPlan, Crashed, Incarnation};
+pub use crash::{Actor, CrashPhase, CrashPlan, Crashed, Incarnation};
 pub use fault::{Fault, When};
 pub use runtime::{SimRuntime, runtime};
 pub use trace::{CallRecord, Outcome};

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
-use crate::sim::crash::{CrashHook, CrashPhase, CrashPlan, Crashed};
+use crate::record::CommitHook;
+use crate::sim::crash::{CrashPhase, CrashPlan, Crashed};
 use crate::sim::fault::{Fault, When};
 use crate::sim::world::{InstanceSpec, State};
 
@@ -17,9 +18,11 @@ async fn process(cloud: &Cloud, life: &Incarnation, commits: &Cell<u32>) {
     let ec2 = aws_sdk_ec2::Client::new(&sdk_of(cloud, life, ACCOUNT, REGION));
     ec2.describe_instances().send().await.unwrap();
     ec2.start_instances().instance_ids(id(1)).send().await.unwrap();
-    if life.before_commit() {
-        commits.set(commits.get() + 1);
-        life.after_commit();
+    for what in ["looks", "end-intent"] {
+        if life.before_commit(what) {
+            commits.set(commits.get() + u32::from(what == "end-intent"));
+            life.after_commit(what);
+        }
     }
     ec2.describe_instances().send().await.unwrap();
 }
@@ -93,7 +96,7 @@ fn nothing_of_a_dead_process_runs_on() {
             .await;
         assert_eq!((ended, dropped.get(), went_on.get()), (Err(Crashed), true, false));
         assert_eq!(cloud.count("StartInstances"), 0);
-        assert!(!life.before_commit());
+        assert!(!life.before_commit("looks"));
     });
 }
 

@@ -8,12 +8,12 @@ mod life;
 mod reads;
 mod rooms;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -24,9 +24,19 @@ use aws_types::region::Region;
 
 use super::world::builder::{ACCOUNT, REGION};
 use super::world::{World, WorldBuilder};
-use super::{Cloud, Incarnation, runtime};
+use super::{Cloud, Incarnation, SimClock, runtime};
 
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Signs requests by the simulated machine's wall clock.
+#[derive(Debug)]
+struct Wall(SimClock);
+
+impl TimeSource for Wall {
+    fn now(&self) -> SystemTime {
+        self.0.machine().now().wall.into()
+    }
+}
 
 /// Run a test on virtual time around a world.
 fn simulate<F, T>(world: WorldBuilder, test: impl FnOnce(Cloud) -> F) -> T
@@ -61,7 +71,7 @@ fn sdk_of(cloud: &Cloud, sender: &Incarnation, account: &str, region: &str) -> S
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .time_source(SharedTimeSource::new(cloud.clock().clone()))
+        .time_source(SharedTimeSource::new(Wall(cloud.clock().clone())))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .http_client(cloud.http_client(sender))
         .retry_config(RetryConfig::disabled())
