@@ -265,37 +265,96 @@ fn each_way_to_write_a_value_is_accepted() {
     valid("{service: a, slots: {a: {select: {instance_ids: [i-01234567, i-0123456789abcdef0]}, count: 2}}}");
 }
 
+/// A text and what is said of it.
+const MISTAKES: &[(&str, &str)] = &[
+    ("", "the file is empty"),
+    ("# nothing\n\n", "the file is empty"),
+    ("---\n", "the file has no content"),
+    ("null", "the file has no content"),
+    ("tis", "the file is a single value"),
+    ("[tis]", "the file is a list"),
+    ("service: tis\n", "the key `slots` is missing"),
+    ("service: tis\nslots:\n", "`slots` has no value"),
+    ("service: tis\nslots: {}\n", "`slots` has 0 slots"),
+    ("service: tis\n\tslots: {}\n", "not valid YAML"),
+    ("service: 'tis\n", "not valid YAML"),
+    (
+        "service: tis\n---\nservice: tis\n",
+        "a second document starts here",
+    ),
+    ("service: 123\nslots: {}", "`service` is written as a number"),
+    (
+        "service: true\nslots: {}",
+        "`service` is written as a truth value",
+    ),
+    (
+        "service: !secret x\nslots: {}",
+        "the tag `secret` has no meaning here",
+    ),
+    ("service: *x\nslots: {}", "not valid YAML"),
+    ("? [a]\n: b\n", "a list or a map cannot be a key"),
+    ("a: &a [*a]", "this alias stands inside the value that it names"),
+];
+
+/// One more key for the smallest policy, and the only thing that is said of it.
+const MISTAKES_IN_A_KEY: &[(&str, &str)] = &[
+    ("external_id: x12", "`external_id` is given without a `role`"),
+    (
+        "account: '111122223333'\nrole: arn:aws:iam::444455556666:role/x",
+        "the role belongs to account 444455556666, but `account` is 111122223333",
+    ),
+    (
+        "region: eu-west-2a",
+        "that is an availability zone; its region is eu-west-2",
+    ),
+    (
+        "pause: { reason: deploy }",
+        "the key `until` is missing in `pause`",
+    ),
+    ("pause: { until: tomorrow }", "`tomorrow` is not a moment in time"),
+    (
+        "limits: { attempts_per_day: 2 }",
+        "`attempts` is 3 by default and can never be reached",
+    ),
+    ("limits: { attempts: 7 }", "with `attempts_per_day` 6 by default"),
+    ("limits: { cooldown: 2h }", "`limits.cooldown` cannot be 2h"),
+    ("limits: { attempts: -1 }", "`-1` is not a whole number"),
+    ("limits: { attempts: 010 }", "`010` is not a whole number"),
+    (
+        "limits: { attempts: 99999999999 }",
+        "`limits.attempts` cannot be 99999999999",
+    ),
+    ("maintenance: []", "`maintenance` has no window"),
+    ("maintenance: Mon 02:00-03:00 UTC", "make it a list"),
+    ("maintenance: alway", "did you mean `always`?"),
+    ("replace: {}", "the key `image` is missing in `replace`"),
+    ("replace: { image: [] }", "`replace.image` is empty"),
+    (
+        "replace: { image: [rescue], launch: { template: lt-0123456789abcdef0 } }",
+        "is not a launch template's name",
+    ),
+    (
+        "replace: { image: [rescue], retain: forever }",
+        "`replace.retain` cannot be `forever`",
+    ),
+    (
+        "replace: { image: [rescue], instance_types: [m7i] }",
+        "`m7i` is not an instance type",
+    ),
+    (
+        "owner: ''",
+        "`owner` is empty, too long or has control characters",
+    ),
+    (
+        "owner: \"a\\eb\"",
+        "`owner` is empty, too long or has control characters",
+    ),
+    ("notify: [a, a]", "the channel `a` is named twice"),
+];
+
 #[test]
 fn each_mistake_is_named() {
-    for (text, message) in [
-        ("", "the file is empty"),
-        ("# nothing\n\n", "the file is empty"),
-        ("---\n", "the file has no content"),
-        ("null", "the file has no content"),
-        ("tis", "the file is a single value"),
-        ("[tis]", "the file is a list"),
-        ("service: tis\n", "the key `slots` is missing"),
-        ("service: tis\nslots:\n", "`slots` has no value"),
-        ("service: tis\nslots: {}\n", "`slots` has 0 slots"),
-        ("service: tis\n\tslots: {}\n", "not valid YAML"),
-        ("service: 'tis\n", "not valid YAML"),
-        (
-            "service: tis\n---\nservice: tis\n",
-            "a second document starts here",
-        ),
-        ("service: 123\nslots: {}", "`service` is written as a number"),
-        (
-            "service: true\nslots: {}",
-            "`service` is written as a truth value",
-        ),
-        (
-            "service: !secret x\nslots: {}",
-            "the tag `secret` has no meaning here",
-        ),
-        ("service: *x\nslots: {}", "not valid YAML"),
-        ("? [a]\n: b\n", "a list or a map cannot be a key"),
-        ("a: &a [*a]", "this alias stands inside the value that it names"),
-    ] {
+    for (text, message) in MISTAKES {
         let parsed = parse(text);
         assert!(
             parsed.policy.is_none() && said(&parsed).contains(message),
@@ -303,60 +362,7 @@ fn each_mistake_is_named() {
             said(&parsed)
         );
     }
-    for (more, message) in [
-        ("external_id: x12", "`external_id` is given without a `role`"),
-        (
-            "account: '111122223333'\nrole: arn:aws:iam::444455556666:role/x",
-            "the role belongs to account 444455556666, but `account` is 111122223333",
-        ),
-        (
-            "region: eu-west-2a",
-            "that is an availability zone; its region is eu-west-2",
-        ),
-        (
-            "pause: { reason: deploy }",
-            "the key `until` is missing in `pause`",
-        ),
-        ("pause: { until: tomorrow }", "`tomorrow` is not a moment in time"),
-        (
-            "limits: { attempts_per_day: 2 }",
-            "`attempts` is 3 by default and can never be reached",
-        ),
-        ("limits: { attempts: 7 }", "with `attempts_per_day` 6 by default"),
-        ("limits: { cooldown: 2h }", "`limits.cooldown` cannot be 2h"),
-        ("limits: { attempts: -1 }", "`-1` is not a whole number"),
-        ("limits: { attempts: 010 }", "`010` is not a whole number"),
-        (
-            "limits: { attempts: 99999999999 }",
-            "`limits.attempts` cannot be 99999999999",
-        ),
-        ("maintenance: []", "`maintenance` has no window"),
-        ("maintenance: Mon 02:00-03:00 UTC", "make it a list"),
-        ("maintenance: alway", "did you mean `always`?"),
-        ("replace: {}", "the key `image` is missing in `replace`"),
-        ("replace: { image: [] }", "`replace.image` is empty"),
-        (
-            "replace: { image: [rescue], launch: { template: lt-0123456789abcdef0 } }",
-            "is not a launch template's name",
-        ),
-        (
-            "replace: { image: [rescue], retain: forever }",
-            "`replace.retain` cannot be `forever`",
-        ),
-        (
-            "replace: { image: [rescue], instance_types: [m7i] }",
-            "`m7i` is not an instance type",
-        ),
-        (
-            "owner: ''",
-            "`owner` is empty, too long or has control characters",
-        ),
-        (
-            "owner: \"a\\eb\"",
-            "`owner` is empty, too long or has control characters",
-        ),
-        ("notify: [a, a]", "the channel `a` is named twice"),
-    ] {
+    for (more, message) in MISTAKES_IN_A_KEY {
         let parsed = parse(&with(more));
         assert!(
             parsed.policy.is_none() && said(&parsed).contains(message),
@@ -367,85 +373,81 @@ fn each_mistake_is_named() {
     }
 }
 
+const ELSEWHERE: &str = "blue: { select: { tags: { a: b } }, target_groups: ['arn:aws:elasticloadbalancing:eu-west-1:444455556666:targetgroup/web/0123456789abcdef'] }";
+
+const TWICE: &str = "blue: { select: { tags: { a: b } }, target_groups: [web, 'arn:aws:elasticloadbalancing:eu-west-2:111122223333:targetgroup/web/0123456789abcdef'] }";
+
+/// The slots of a policy in account 111122223333 and region eu-west-2, and what is said of them.
+const MISTAKES_IN_A_SLOT: &[(&str, &str)] = &[
+    ("blue: {}", "the key `select` is missing in `slots.blue`"),
+    (
+        "blue: { select: { tags: { a: b }, auto_scaling_group: c } }",
+        "selects in more than one way",
+    ),
+    (
+        "blue: { select: { tags: { 'keepgreen:slot': blue } } }",
+        "can prove nothing about ownership",
+    ),
+    (
+        "blue: { select: { tags: { 'AWS:x': y } } }",
+        "nobody can copy it to a replacement",
+    ),
+    ("blue: { select: { tags: { a: 'x?' } } }", "matched exactly"),
+    (
+        "blue: { select: { instance_ids: [] } }",
+        "is empty: it selects nothing",
+    ),
+    (
+        "blue: { select: { instance_ids: [i-01234567, i-01234568] } }",
+        "names 2 instances, but `count` is 1 by default (write `count: 2`)",
+    ),
+    (
+        "blue: { select: { instance_ids: [i-01234567] }, count: 2 }",
+        "names 1 instances, but `count` is 2",
+    ),
+    (
+        "blue: { select: { auto_scaling_group: 'a:b' } }",
+        "is not an Auto Scaling group's name",
+    ),
+    (
+        "blue: { select: { tags: { a: b } }, count: 1001 }",
+        "`slots.blue.count` cannot be 1001",
+    ),
+    (
+        "blue: { select: { tags: { a: b } }, target_groups: [{ port: 80 }] }",
+        "the key `name` is missing",
+    ),
+    (
+        ELSEWHERE,
+        "the target group is in region eu-west-1, but the policy's region is eu-west-2",
+    ),
+    (
+        ELSEWHERE,
+        "the target group is in account 444455556666, but the policy's account is 111122223333",
+    ),
+    (TWICE, "is listed twice with its own port"),
+    (
+        "blue: { select: { tags: { a: b } }, target_groups: [{ name: web, min_healthy: 0 }] }, \
+             green: { select: { tags: { a: c } }, target_groups: [{ name: web, min_healthy: 1 }] }",
+        "`min_healthy` of target group `web` is 1 here and 0 above",
+    ),
+    (
+        "blue: { select: { tags: { a: b } } }, green: { select: { tags: { a: b, c: d } } }",
+        "the slots `blue` and `green` select the same instances: the tags of one are among those of the other",
+    ),
+    (
+        "blue: { select: { tags: { a: b } } }, green: { select: { tags: { c: d } } }",
+        "an instance may match both `blue` and `green`, and would be touched by neither",
+    ),
+    (
+        "blue: { select: { instance_ids: [i-01234567] } }, green: { select: { instance_ids: [i-01234567] } }",
+        "the slots `blue` and `green` select the same instances: both name i-01234567",
+    ),
+];
+
 #[test]
 fn each_mistake_in_a_slot_is_named() {
-    let arn = |region: &str, account: &str| {
-        format!("arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/web/0123456789abcdef")
-    };
-    let elsewhere = format!(
-        "blue: {{ select: {{ tags: {{ a: b }} }}, target_groups: ['{}'] }}",
-        arn("eu-west-1", "444455556666")
-    );
-    let twice = format!(
-        "blue: {{ select: {{ tags: {{ a: b }} }}, target_groups: [web, '{}'] }}",
-        arn("eu-west-2", "111122223333")
-    );
-    for (slots, message) in [
-        ("blue: {}", "the key `select` is missing in `slots.blue`"),
-        (
-            "blue: { select: { tags: { a: b }, auto_scaling_group: c } }",
-            "selects in more than one way",
-        ),
-        (
-            "blue: { select: { tags: { 'keepgreen:slot': blue } } }",
-            "can prove nothing about ownership",
-        ),
-        (
-            "blue: { select: { tags: { 'AWS:x': y } } }",
-            "nobody can copy it to a replacement",
-        ),
-        ("blue: { select: { tags: { a: 'x?' } } }", "matched exactly"),
-        (
-            "blue: { select: { instance_ids: [] } }",
-            "is empty: it selects nothing",
-        ),
-        (
-            "blue: { select: { instance_ids: [i-01234567, i-01234568] } }",
-            "names 2 instances, but `count` is 1 by default (write `count: 2`)",
-        ),
-        (
-            "blue: { select: { instance_ids: [i-01234567] }, count: 2 }",
-            "names 1 instances, but `count` is 2",
-        ),
-        (
-            "blue: { select: { auto_scaling_group: 'a:b' } }",
-            "is not an Auto Scaling group's name",
-        ),
-        (
-            "blue: { select: { tags: { a: b } }, count: 1001 }",
-            "`slots.blue.count` cannot be 1001",
-        ),
-        (
-            "blue: { select: { tags: { a: b } }, target_groups: [{ port: 80 }] }",
-            "the key `name` is missing",
-        ),
-        (
-            elsewhere.as_str(),
-            "the target group is in region eu-west-1, but the policy's region is eu-west-2",
-        ),
-        (
-            elsewhere.as_str(),
-            "the target group is in account 444455556666, but the policy's account is 111122223333",
-        ),
-        (twice.as_str(), "is listed twice with its own port"),
-        (
-            "blue: { select: { tags: { a: b } }, target_groups: [{ name: web, min_healthy: 0 }] }, \
-             green: { select: { tags: { a: c } }, target_groups: [{ name: web, min_healthy: 1 }] }",
-            "`min_healthy` of target group `web` is 1 here and 0 above",
-        ),
-        (
-            "blue: { select: { tags: { a: b } } }, green: { select: { tags: { a: b, c: d } } }",
-            "the slots `blue` and `green` select the same instances: the tags of one are among those of the other",
-        ),
-        (
-            "blue: { select: { tags: { a: b } } }, green: { select: { tags: { c: d } } }",
-            "an instance may match both `blue` and `green`, and would be touched by neither",
-        ),
-        (
-            "blue: { select: { instance_ids: [i-01234567] } }, green: { select: { instance_ids: [i-01234567] } }",
-            "the slots `blue` and `green` select the same instances: both name i-01234567",
-        ),
-    ] {
+    for (slots, message) in MISTAKES_IN_A_SLOT {
         let text =
             format!("service: tis\naccount: '111122223333'\nregion: eu-west-2\nslots: {{ {slots} }}\n");
         let parsed = parse(&text);

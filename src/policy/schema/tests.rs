@@ -288,7 +288,7 @@ fn the_defaults_of_the_schema_are_those_of_the_decoder() {
 fn a_key_is_required_by_the_schema_if_the_decoder_misses_it() {
     for kind in [policy_kind(), config_kind()] {
         let mut required = BTreeSet::new();
-        fn collect(root: &Value, part: &Value, found: &mut BTreeSet<String>) {
+        fn collect(part: &Value, found: &mut BTreeSet<String>) {
             for key in part
                 .get("required")
                 .and_then(Value::as_array)
@@ -298,12 +298,12 @@ fn a_key_is_required_by_the_schema_if_the_decoder_misses_it() {
                 found.insert(key.as_str().unwrap().to_owned());
             }
             match part {
-                Value::Object(map) => map.values().for_each(|part| collect(root, part, found)),
-                Value::Array(items) => items.iter().for_each(|part| collect(root, part, found)),
+                Value::Object(map) => map.values().for_each(|part| collect(part, found)),
+                Value::Array(items) => items.iter().for_each(|part| collect(part, found)),
                 _ => {}
             }
         }
-        collect(&kind.schema, &kind.schema, &mut required);
+        collect(&kind.schema, &mut required);
         // Everything in the sparse document is required, or is a map or list that holds required keys.
         fn leaves(part: &Value, path: &str, found: &mut Vec<(String, String)>) {
             for (key, value) in part.as_object().into_iter().flatten() {
@@ -465,29 +465,10 @@ fn validate(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
             "enum" => argument.as_array().unwrap().contains(value),
             "anyOf" => branches(root, argument, value) >= 1,
             "oneOf" => branches(root, argument, value) == 1,
-            "minimum" => value.as_f64().is_none_or(|n| n >= argument.as_f64().unwrap()),
-            "maximum" => value.as_f64().is_none_or(|n| n <= argument.as_f64().unwrap()),
-            "minLength" => value
-                .as_str()
-                .is_none_or(|s| s.chars().count() as u64 >= argument.as_u64().unwrap()),
-            "maxLength" => value
-                .as_str()
-                .is_none_or(|s| s.chars().count() as u64 <= argument.as_u64().unwrap()),
-            "minItems" => value
-                .as_array()
-                .is_none_or(|a| a.len() as u64 >= argument.as_u64().unwrap()),
-            "maxItems" => value
-                .as_array()
-                .is_none_or(|a| a.len() as u64 <= argument.as_u64().unwrap()),
+            rule if rule.starts_with("min") || rule.starts_with("max") => in_bounds(rule, argument, value),
             "uniqueItems" => value
                 .as_array()
                 .is_none_or(|a| a.iter().enumerate().all(|(i, v)| !a[..i].contains(v))),
-            "minProperties" => value
-                .as_object()
-                .is_none_or(|m| m.len() as u64 >= argument.as_u64().unwrap()),
-            "maxProperties" => value
-                .as_object()
-                .is_none_or(|m| m.len() as u64 <= argument.as_u64().unwrap()),
             "required" => value.as_object().is_none_or(|m| {
                 argument
                     .as_array()
@@ -531,6 +512,24 @@ fn validate(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn in_bounds(rule: &str, argument: &Value, value: &Value) -> bool {
+    let measure = match &rule[3..] {
+        "imum" => value.as_f64(),
+        "Length" => value.as_str().map(|text| text.chars().count() as f64),
+        "Items" => value.as_array().map(|items| items.len() as f64),
+        "Properties" => value.as_object().map(|map| map.len() as f64),
+        other => panic!("the bound {other} is not known to this test"),
+    };
+    let bound = argument.as_f64().unwrap();
+    measure.is_none_or(|measure| {
+        if rule.starts_with("min") {
+            measure >= bound
+        } else {
+            measure <= bound
+        }
+    })
 }
 
 fn return_first(mut results: impl Iterator<Item = Result<(), String>>) -> Result<bool, String> {
