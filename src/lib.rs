@@ -7,6 +7,7 @@ pub mod controller;
 pub mod decide;
 pub mod env;
 pub mod model;
+pub mod notify;
 pub mod observe;
 pub mod pause;
 pub mod policy;
