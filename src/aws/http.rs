@@ -10,6 +10,8 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime::client::auth::no_auth::{NO_AUTH_SCHEME_ID, NoAuthScheme};
+use aws_smithy_runtime::client::identity::no_auth::NoAuthIdentityResolver;
 use aws_smithy_runtime::client::orchestrator::endpoints::StaticUriEndpointResolver;
 use aws_smithy_runtime::client::retries::strategy::NeverRetryStrategy;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -81,6 +83,8 @@ impl HttpPoster {
             .with_time_source(Some(time_source))
             .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(Vec::new())))
             .with_endpoint_resolver(Some(StaticUriEndpointResolver::http_localhost(1)))
+            .with_auth_scheme(NoAuthScheme::new())
+            .with_identity_resolver(NO_AUTH_SCHEME_ID, NoAuthIdentityResolver::new())
             .with_identity_cache(Some(aws_config::identity::IdentityCache::no_cache()))
             .with_retry_strategy(Some(NeverRetryStrategy::new()))
             .build()?;
