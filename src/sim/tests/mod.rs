@@ -5,6 +5,7 @@ mod faults;
 mod images;
 mod judged;
 mod life;
+mod own;
 mod reads;
 mod rooms;
 
