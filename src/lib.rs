@@ -8,6 +8,7 @@ pub mod controller;
 pub mod decide;
 pub mod env;
 pub mod model;
+pub mod notify;
 pub mod observe;
 pub mod pause;
 pub mod policy;

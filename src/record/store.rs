@@ -3,8 +3,8 @@
 //! Guarantees:
 //! - What an operation reported as done is on the disk (WAL with `synchronous=FULL`), and an operation is whole or not
 //!   there at all.
-//! - Never waits for a lock (busy timeout 0): a journal that somebody else has locked is an error at once, which the
-//!   next pass tries again. One that reads beside a running controller may wait a little instead.
+//! - The controller never waits for a lock (busy timeout 0): a journal that somebody else has locked is an error at once,
+//!   and the next pass tries again. A command beside a running controller may wait a little instead.
 //! - After an error the same handle goes on by itself as soon as the disk allows it.
 //! - A file that was removed or replaced under a running process takes nothing more: entries in an unlinked file would
 //!   be forgotten at the next start, and with them attempts and unsettled requests.
@@ -30,6 +30,9 @@ const WAL_BYTES_KEPT: u32 = 8 * 1024 * 1024;
 /// How long a command that only reads waits while a controller starts or ends, the only moments at which one of them
 /// locks out the other.
 const READER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a command that writes one thing beside a controller waits for its transactions, of a few milliseconds each.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What tests and the simulation do to a journal; nothing in production.
 #[derive(Clone, Default)]
@@ -80,6 +83,8 @@ pub struct Store {
     access: Access,
     /// `None` after an error that may be the connection's fault; the next operation opens another.
     connection: Option<Connection>,
+    /// How long to wait for another process's transaction.
+    patience: Duration,
     options: Options,
     dead: bool,
     /// When entries that nobody needs any more were last removed, in milliseconds since 1970.
@@ -90,6 +95,16 @@ impl Store {
     /// Opens the journal in `folder`, making both if they do not exist, for their owner alone. A folder that exists
     /// keeps its mode: somebody may have opened it to others so that they can set a pause flag in it.
     pub fn open(folder: &Path, options: Options) -> Result<Self, RecordError> {
+        Self::open_for_writing(folder, Duration::ZERO, options)
+    }
+
+    /// Opens the journal in `folder` for a command that writes one thing, beside a running controller or without one:
+    /// like [`Store::open`], but each operation waits for the controller's instead of failing at once.
+    pub fn open_beside(folder: &Path) -> Result<Self, RecordError> {
+        Self::open_for_writing(folder, COMMAND_PATIENCE, Options::default())
+    }
+
+    fn open_for_writing(folder: &Path, patience: Duration, options: Options) -> Result<Self, RecordError> {
         let path = folder.join(FILE_NAME);
         let io = |error: std::io::Error| RecordError::from_io(&path, &error);
         DirBuilder::new()
@@ -114,12 +129,13 @@ impl Store {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(io)?;
-        let mut connection = connect(&path, Access::Write, &options)?;
+        let mut connection = connect(&path, Access::Write, patience, &options)?;
         schema::migrate(&mut connection, &path)?;
         verify(&connection, &path)?;
         Ok(Self {
             identity: (metadata.dev(), metadata.ino()),
             access: Access::Write,
+            patience,
             connection: Some(connection),
             options,
             dead: false,
@@ -135,17 +151,19 @@ impl Store {
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(RecordError::from_io(&path, &error)),
+            Err(error) => return Err(RecordError::from_io(&path, &error).for_reader()),
         };
         let options = Options::default();
-        let connection = connect(&path, Access::Read, &options)?;
-        if schema::check(&connection, &path)? == 0 {
+        let connection =
+            connect(&path, Access::Read, READER_PATIENCE, &options).map_err(RecordError::for_reader)?;
+        if schema::check(&connection, &path).map_err(RecordError::for_reader)? == 0 {
             // A controller is just making it.
             return Ok(None);
         }
         Ok(Some(Self {
             identity: (metadata.dev(), metadata.ino()),
             access: Access::Read,
+            patience: READER_PATIENCE,
             connection: Some(connection),
             options,
             dead: false,
@@ -222,7 +240,7 @@ impl Store {
             Some(connection) => connection,
             None => {
                 self.require_in_place()?;
-                let connection = connect(&self.path, self.access, &self.options)?;
+                let connection = connect(&self.path, self.access, self.patience, &self.options)?;
                 schema::check(&connection, &self.path)?;
                 connection
             }
@@ -236,6 +254,10 @@ impl Store {
                 Fault::Sqlite(error) => RecordError::from_sqlite(&self.path, &error),
                 Fault::Record(error) => error,
             };
+            let error = match self.access {
+                Access::Write => error,
+                Access::Read => error.for_reader(),
+            };
             self.dead |= error == RecordError::Dead;
             if error.distrusts_connection() {
                 self.connection = None;
@@ -245,7 +267,12 @@ impl Store {
     }
 }
 
-fn connect(path: &Path, access: Access, options: &Options) -> Result<Connection, RecordError> {
+fn connect(
+    path: &Path,
+    access: Access,
+    patience: Duration,
+    options: &Options,
+) -> Result<Connection, RecordError> {
     let sqlite = |error: rusqlite::Error| RecordError::from_sqlite(path, &error);
     let flags = match access {
         Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
@@ -253,10 +280,6 @@ fn connect(path: &Path, access: Access, options: &Options) -> Result<Connection,
     };
     let connection =
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
-    let patience = match access {
-        Access::Write => Duration::ZERO,
-        Access::Read => READER_PATIENCE,
-    };
     connection.busy_timeout(patience).map_err(sqlite)?;
     // Before anything is set: a newer version's journal is left untouched.
     schema::check(&connection, path)?;
@@ -437,6 +460,30 @@ mod tests {
         assert!(matches!(failed, Err(RecordError::Io { .. })));
         assert!(store.connection.is_none());
         assert_eq!(store.write("test", |_| Ok(())), Ok(()));
+    }
+
+    #[test]
+    fn a_command_beside_the_controller_waits_for_it_instead() {
+        let folder = tempfile::tempdir().unwrap();
+        let timeout = |mut store: Store| {
+            let read =
+                |c: &Connection| Ok(c.pragma_query_value(None, "busy_timeout", |row| row.get::<_, i64>(0))?);
+            store.read(read).unwrap()
+        };
+        assert_eq!(timeout(Store::open_beside(folder.path()).unwrap()), 5000);
+        assert_eq!(
+            timeout(Store::open_read_only(folder.path()).unwrap().unwrap()),
+            2000
+        );
+    }
+
+    #[test]
+    fn a_reader_is_told_what_a_reader_can_do() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(FILE_NAME)).unwrap();
+        let error = Store::open_read_only(folder.path()).err().unwrap();
+        assert!(matches!(error, RecordError::NotReadable { .. }), "{error}");
+        assert!(!error.to_string().contains("AWS"), "{error}");
     }
 
     #[test]
