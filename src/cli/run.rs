@@ -37,5 +37,5 @@ async fn acting(context: &Context, stopping: &Arc<AtomicBool>) -> Result<Rounds,
         lease: Lease::Folder,
         stopping: Arc::clone(stopping),
     };
-    Ok(context.rounds(Ledger::Journal(journal), Some(hands)).await)
+    Ok(context.rounds(Ledger::Journal(journal), Some(hands)))
 }
