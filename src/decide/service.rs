@@ -62,6 +62,7 @@ pub fn decide(input: &Input<'_>) -> Plan {
         service: input.policy.service.clone(),
         policy_version: input.policy.version.clone(),
         due,
+        looked_at: input.now,
         next_check: next_check(input, &judged, !steps.is_empty()),
         steps,
         holds,
