@@ -12,7 +12,7 @@ use super::api::{Api, Bucket, Grant};
 use crate::env::Clock;
 use crate::model::{AccountId, Region};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The part of AWS's grant that keepgreen uses.
@@ -123,6 +123,7 @@ struct Entry {
 pub struct Budgets {
     clock: Clock,
     entries: Arc<Mutex<BTreeMap<(Purse, Bucket), Entry>>>,
+    own_account: Arc<OnceLock<AccountId>>,
 }
 
 impl Budgets {
@@ -130,7 +131,15 @@ impl Budgets {
         Self {
             clock,
             entries: Arc::default(),
+            own_account: Arc::default(),
         }
+    }
+
+    /// The account of the process's own credentials turned out to be this: from now on they share its buckets with the
+    /// roles in it.
+    pub fn learn_own_account(&self, account: &AccountId) {
+        // Only ever one account: the credentials' chain is asked once for a process.
+        let _ = self.own_account.set(account.clone());
     }
 
     /// Waits until a call may be made, and takes its token.
@@ -177,8 +186,13 @@ impl Budgets {
     fn with<T>(&self, purse: &Purse, api: Api, work: impl FnOnce(&mut Entry, Duration) -> T) -> T {
         let now = self.clock.boot();
         let bucket = api.bucket();
+        let account = purse.account.as_ref().or(self.own_account.get()).cloned();
+        let purse = Purse {
+            account,
+            region: purse.region.clone(),
+        };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.entry((purse.clone(), bucket)).or_insert_with(|| Entry {
+        let entry = entries.entry((purse, bucket)).or_insert_with(|| Entry {
             bucket: TokenBucket::share_of(bucket.grant(), now),
             waits: 0,
             waited: Duration::ZERO,
@@ -291,6 +305,25 @@ mod tests {
             (&purse("1"), "ElasticLoadBalancing", 2)
         );
         assert_eq!(stretch.waited, Duration::from_millis(800));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn own_credentials_and_a_role_in_their_account_share_its_buckets() {
+        let clock = VirtualClock::starting_at("2026-11-11T04:00:00Z".parse().unwrap());
+        let budgets = Budgets::new(Clock::Virtual(clock.clone()));
+        budgets.learn_own_account(&"1".into());
+        let own = Purse {
+            account: None,
+            region: "eu-west-2".into(),
+        };
+        for purse in [own, purse("1")] {
+            for _ in 0..5 {
+                budgets
+                    .acquire(&purse, Api::DescribeTargetHealth, Priority::Quiet)
+                    .await;
+            }
+        }
+        assert_eq!(clock.now().boot.as_millis(), 800);
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,8 +13,8 @@
 
 use super::budget::{Budgets, Purse};
 use super::credentials::Kept;
-use super::http::{self, HttpPoster, PostError};
-use crate::env::{Clock, Env};
+use super::http::{self, HttpPoster};
+use crate::env::{Clock, Env, PostError};
 use crate::model::{AccountId, AwsError, ErrorClass, Region};
 use crate::policy::Role;
 use aws_config::identity::IdentityCache;
@@ -137,7 +137,7 @@ impl Sdk {
     /// Never in practice: if the connector's settings are refused.
     pub fn poster(&self) -> Result<HttpPoster, PostError> {
         HttpPoster::new(self.http_client(), self.time_source())
-            .map_err(|error| PostError::Failed(error.to_string()))
+            .map_err(|error| PostError::Unreachable(error.to_string()))
     }
 
     fn time_source(&self) -> SharedTimeSource {

@@ -1,9 +1,8 @@
 use super::*;
 use crate::aws::canned::{Answer, Asked, Canned, Fleet, error, ok};
-use crate::aws::{InstanceFilter, Priority, Reader, Readers, Writer};
+use crate::aws::{InstanceFilter, Priority, Reader, Writer};
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::sync::Arc;
 
 fn role(name: &str, external_id: Option<&str>) -> ScopeKey {
     let arn = format!("arn:aws:iam::444455556666:role/{name}");
@@ -94,18 +93,6 @@ async fn a_scope_without_a_region_says_where_one_can_be_named() {
     .unwrap_err();
     assert_eq!(error.class, ErrorClass::Permanent);
     assert!(error.to_string().contains("AWS_REGION"), "{error}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_clients_of_a_scope_are_made_once() {
-    let canned = Canned::new(|_| ok(""));
-    let readers = Readers::new(Arc::new(canned.sdk()));
-    let (one, same) = (
-        readers.get(&role("a", None)).await.unwrap(),
-        readers.get(&role("a", None)).await.unwrap(),
-    );
-    assert!(Arc::ptr_eq(&one, &same));
-    assert!(!Arc::ptr_eq(&one, &readers.get(&role("b", None)).await.unwrap()));
 }
 
 #[test]

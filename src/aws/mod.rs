@@ -24,6 +24,6 @@ pub(crate) mod canned;
 pub use bookkeeping::Bookkeeping;
 pub use budget::{Budgets, Priority, Stretch};
 pub use config::{ScopeKey, Sdk, Seams};
-pub use http::{HttpPoster, PostAnswer, PostError};
+pub use http::HttpPoster;
 pub use read::{InstanceFilter, Listing, Reader, StatusesOf, TargetGroup};
 pub use write::{Accepted, Writer};

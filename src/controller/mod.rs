@@ -13,6 +13,7 @@ mod books;
 mod due;
 mod fleet;
 mod ledger;
+mod parameters;
 mod pass;
 mod pulse;
 mod run;
@@ -21,7 +22,8 @@ mod vitals;
 
 pub use due::Schedule;
 pub use fleet::{Fleet, InForce};
-pub use ledger::Ledger;
+pub use ledger::{Ledger, resume_key};
+pub use parameters::OwnParameters;
 pub use pass::{Hands, Passed, Rounds};
 pub use pulse::Pulse;
 pub use run::{Message, run};

@@ -2,10 +2,11 @@
 
 use super::fleet::{Fleet, InForce};
 use super::ledger::Ledger;
+use super::parameters::OwnParameters;
 use super::scopes::{ScopeClients, Scopes};
 use super::vitals::Vitals;
 use crate::act::{Actor, Carried, Done, HOUR, Pausing};
-use crate::aws::{Priority, ScopeKey};
+use crate::aws::{Priority, ScopeKey, Sdk};
 use crate::decide::claims::Claims;
 use crate::decide::fold::{Seen, fold};
 use crate::decide::outcome::{fold_outcome, settle};
@@ -16,6 +17,7 @@ use crate::model::{
     ServiceName,
 };
 use crate::observe::{Lookout, look};
+use crate::pause::{Parameter, ParameterSource, Sources};
 use crate::policy::{Config, Policy};
 use crate::record::{RecordError, ServiceRecord};
 use futures_util::FutureExt as _;
@@ -38,7 +40,7 @@ pub struct Hands {
 pub struct Rounds {
     pub env: Env,
     pub config: Config,
-    pub scopes: Scopes,
+    pub scopes: Arc<Scopes>,
     pub ledger: Ledger,
     pub pausing: Pausing,
     pub in_force: InForce,
@@ -62,6 +64,34 @@ pub struct Passed {
 }
 
 impl Rounds {
+    /// `hands`: whoever has none only looks, and makes no write client.
+    pub fn new(env: Env, config: Config, sdk: Sdk, ledger: Ledger, hands: Option<Hands>) -> Self {
+        let scopes = Arc::new(Scopes::new(sdk, hands.is_some()));
+        let parameter = config.pause_parameter.clone().map(|name| {
+            let source: Arc<dyn ParameterSource> = Arc::new(OwnParameters(Arc::clone(&scopes)));
+            Parameter { name, source }
+        });
+        let sources = Sources {
+            folder: config.state.clone(),
+            parameter,
+        };
+        Self {
+            incarnation: env.entropy.id("process"),
+            pausing: Pausing {
+                sources,
+                policies_are_files: true,
+            },
+            scopes,
+            in_force: InForce::default(),
+            vitals: Vitals::default(),
+            channels: BTreeSet::new(),
+            env,
+            config,
+            ledger,
+            hands,
+        }
+    }
+
     /// Looks at `services`, which share `scope`, and acts where it may. `report` gets each service as soon as it is done.
     pub async fn pass(
         &self,

@@ -16,6 +16,9 @@ mod query;
 mod scope;
 mod targeted;
 
+#[cfg(test)]
+mod tests;
+
 pub use assign::matches;
 pub use directory::TargetGroupDirectory;
 pub use scope::{Lookout, look};

@@ -103,6 +103,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn no_text_can_harm_a_terminal_or_fill_a_screen(text in any::<String>()) {
             let reason = Flag::parse(&text).reason.unwrap_or_default();

@@ -115,8 +115,13 @@ impl<'t> Decoder<'t> {
         if (rule.accepts)(text) {
             return Some(text);
         }
+        let tidy = text.trim().to_ascii_lowercase().replace(['_', ' '], "-");
+        let suggestion = (rule.accepts)(&tidy).then(|| did_you_mean(&tidy));
         let message = format!("{} is not {}", self.quote(text), rule.what);
-        let problem = self.problem(at.node.span, message).expected(rule.expected);
+        let problem = self
+            .problem(at.node.span, message)
+            .expected(rule.expected)
+            .maybe_suggest(suggestion);
         self.refuse(problem)
     }
 
@@ -265,7 +270,7 @@ impl<'t> Decoder<'t> {
             .problem(at.node.span, format!("{place} {found}"))
             .expected(expected);
         if is_nothing(at.node) && !at.path.is_empty() {
-            problem = problem.suggest("give it a value, or leave the key out to have the default");
+            problem = problem.suggest("give it a value, or leave the key out");
         }
         self.refuse(problem)
     }

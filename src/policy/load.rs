@@ -109,7 +109,7 @@ pub fn load_folder(folder: &Path, channels: Channels<'_>) -> Loaded {
             Loaded::unreadable(problem)
         }
         Ok(files) => load_files(files, channels),
-        Err(problem) => Loaded::unreadable(problem),
+        Err(problem) => Loaded::unreadable(*problem),
     }
 }
 
@@ -118,11 +118,16 @@ pub fn load_folder(folder: &Path, channels: Channels<'_>) -> Loaded {
 ///
 /// # Errors
 /// The folder cannot be listed, or holds more than [`MAX_FILES`] or [`MAX_FOLDER_BYTES`].
-pub fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, Problem> {
-    let refuse = |message: String| Problem::of_file(folder.display().to_string(), message);
+pub fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, Box<Problem>> {
+    let refuse = |message: String, expected: &str| {
+        Box::new(Problem::of_file(folder.display().to_string(), message).expected(expected))
+    };
     let unreadable = |error: std::io::Error| {
-        refuse(format!("the folder of the policies cannot be read: {error}"))
-            .expected("a readable folder; see `policies` in the config file and --policies")
+        let expected = "a readable folder; see `policies` in the config file and --policies";
+        refuse(
+            format!("the folder of the policies cannot be read: {error}"),
+            expected,
+        )
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -131,10 +136,8 @@ pub fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, Problem> {
             names.push(name);
         }
         if names.len() > MAX_FILES {
-            return Err(
-                refuse(format!("the folder has more than {MAX_FILES} policy files"))
-                    .expected("one file a service; is this the right folder?"),
-            );
+            let message = format!("the folder has more than {MAX_FILES} policy files");
+            return Err(refuse(message, "one file a service; is this the right folder?"));
         }
     }
     names.sort();
@@ -143,12 +146,11 @@ pub fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, Problem> {
     for name in names {
         let path = folder.join(name);
         let file = path.display().to_string();
-        let text = read_text(&path);
+        let text = read_text(&path).map_err(|problem| *problem);
         let bytes = text.as_ref().map_or(0, |text| text.len() as u64);
         left = left.checked_sub(bytes).ok_or_else(|| {
-            refuse(format!(
-                "the policy files have more than {MAX_FOLDER_BYTES} bytes together"
-            ))
+            let message = format!("the policy files have more than {MAX_FOLDER_BYTES} bytes together");
+            refuse(message, "files of a few KiB each; is this the right folder?")
         })?;
         files.push(SourceFile { file, text });
     }
@@ -164,9 +166,9 @@ fn is_policy_file(name: &str) -> bool {
 ///
 /// # Errors
 /// It is missing, is no file, is larger than [`MAX_FILE_BYTES`], or is not UTF-8.
-pub(super) fn read_text(path: &Path) -> Result<String, Problem> {
+pub(super) fn read_text(path: &Path) -> Result<String, Box<Problem>> {
     let shown = path.display().to_string();
-    let refuse = |message: String| Err(Problem::of_file(shown.clone(), message));
+    let refuse = |message: String| Err(Box::new(Problem::of_file(shown.clone(), message)));
     // Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
     let opened = File::options()
         .read(true)
@@ -199,7 +201,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, Problem> {
     text_of(&shown, bytes)
 }
 
-fn text_of(file: &str, bytes: Vec<u8>) -> Result<String, Problem> {
+fn text_of(file: &str, bytes: Vec<u8>) -> Result<String, Box<Problem>> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(error.as_bytes());
@@ -212,13 +214,13 @@ fn text_of(file: &str, bytes: Vec<u8>) -> Result<String, Problem> {
             column: bounded(column),
             length: 1,
         };
-        Source {
+        let source = Source {
             file,
             text: &text,
             masking: Masking::Tokens,
-        }
-        .problem(span, "the file is not UTF-8 text from this place on")
-        .expected("a text file in UTF-8")
+        };
+        let problem = source.problem(span, "the file is not UTF-8 text from this place on");
+        Box::new(problem.expected("a text file in UTF-8"))
     })
 }
 

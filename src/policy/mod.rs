@@ -1,4 +1,21 @@
-//! What should be.
+//! What should be: policy files and the config file, from YAML to validated types.
+//!
+//! ```text
+//! text ─ tree ─> Node ─ decode, parse, slots, replace ─> Policy ─┐
+//!          (every key and value with its place)                  ├ load ─> Loaded ─ last_good ─> what is in force
+//! text ─ tree ─> Node ─ decode, config ─> Config                 ┘
+//! raw, raw_config ─ schema ─> JSON Schema, for editors
+//! ```
+//!
+//! Guarantees:
+//! - A [`Policy`] or [`Config`] that exists is valid: nobody checks it again.
+//! - Whatever is wrong with any file is reported at once, each [`Problem`] with its place, and no input panics.
+//! - A bad file stops no other service and gives none up ([`merge_last_good`]).
+//! - No secret is read from a file, and none that was pasted into one is shown.
+//!
+//! Everything is pure but for [`load_folder`], [`read_folder`], [`load_config`] and [`SecretRef::resolve`], which read
+//! files and block.
+
 mod config;
 mod decode;
 mod defaults;
@@ -35,5 +52,3 @@ pub use schema::{config_schema, policy_schema, schema_text};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use types::*;
 pub use window::{Occurrence, Window, WindowError};
-#[cfg(test)]
-mod schema_tests;

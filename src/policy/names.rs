@@ -159,7 +159,7 @@ pub(super) const IMAGE_NAME: Rule = Rule {
 pub(super) const TEMPLATE: Rule = Rule {
     what: "a launch template's name",
     expected: "its name: 3 to 128 letters, digits and ()./_-",
-    pattern: "^[A-Za-z0-9()./_-]{3,128}$",
+    pattern: "^(?!lt-([0-9a-f]{8}|[0-9a-f]{17})$)[A-Za-z0-9()./_-]{3,128}$",
     example: "tis-prod",
     accepts: |text| {
         (3..=128).contains(&text.len())

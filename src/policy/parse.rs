@@ -455,9 +455,8 @@ fn maintenance(at: &At<'_>, d: &mut Decoder<'_>) -> Option<Maintenance> {
         match Window::parse(text) {
             Ok(window) => windows.push(window),
             Err(error) => {
-                let problem = d
-                    .problem(item.node.span, error.message)
-                    .expected(window::EXPECTED);
+                let message = d.problems.source.shown(&error.message);
+                let problem = d.problem(item.node.span, message).expected(window::EXPECTED);
                 d.push(problem.maybe_suggest(error.suggestion));
             }
         }
@@ -591,3 +590,6 @@ words! {
     OnReplaceable { "replace" => Replace, "alert" => Alert }
     OldInstance { "stop" => Stop, "terminate" => Terminate }
 }
+
+#[cfg(test)]
+mod tests;

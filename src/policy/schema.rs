@@ -73,11 +73,11 @@ pub(super) fn homes_in_config(key: &str) -> Vec<String> {
 }
 
 fn homes(schema: &Value, key: &str) -> Vec<String> {
-    maps(schema)
-        .into_iter()
-        .filter(|(_, keys)| keys.contains(key))
-        .map(|(path, _)| path)
-        .collect()
+    let maps = maps(schema).into_iter().filter(|(_, keys)| keys.contains(key));
+    let mut homes: Vec<String> = maps.map(|(path, _)| path).collect();
+    // The one nearest the top is the one that people mean.
+    homes.sort_by_key(|path| (path.matches(['.', '[']).count(), path.len()));
+    homes
 }
 
 /// Every map of a schema with its path and its keys. A key that is a name is `NAME` in the path, a list's item `[]`.
@@ -125,3 +125,6 @@ fn walk(root: &Value, part: &Value, path: String, found: &mut Vec<(String, BTree
         walk(root, value, format!("{path}.NAME"), found);
     }
 }
+
+#[cfg(test)]
+mod tests;

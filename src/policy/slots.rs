@@ -286,9 +286,11 @@ fn target_group(
     let mut fields: Fields<'_> = d.fields(at)?;
     let name_at = fields.need("name", names::TARGET_GROUP.expected, d);
     let name = name_at.and_then(|at| target_group_name(&at, context, d));
-    let port = fields
-        .get("port")
-        .and_then(|at| d.integer(&at, 1..=65_535, "ports are 1 to 65535"));
+    let port_at = fields.get("port");
+    let port = port_at.map_or(Some(None), |at| {
+        let port = d.integer(&at, 1..=65_535, "ports are 1 to 65535")?;
+        u16::try_from(port).ok().map(Some)
+    });
     let floor_at = fields.get("min_healthy");
     let floor = floor_at
         .as_ref()
@@ -300,7 +302,7 @@ fn target_group(
     }
     Some(SlotTargetGroup {
         name,
-        port: port.and_then(|port| u16::try_from(port).ok()),
+        port: port?,
         min_healthy: floor,
     })
 }

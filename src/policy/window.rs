@@ -139,7 +139,7 @@ impl Window {
 
     /// The occurrence that is open.
     pub fn at(&self, now: Timestamp) -> Option<Occurrence> {
-        self.from_day_before(now)
+        self.days_around(now)
             .take(3)
             .flatten()
             .find(|occurrence| occurrence.contains(now))
@@ -148,7 +148,7 @@ impl Window {
     /// The first start later than `after`; `None` only at the end of the calendar.
     pub fn next_start(&self, after: Timestamp) -> Option<Timestamp> {
         let mut starts = self
-            .from_day_before(after)
+            .days_around(after)
             .flatten()
             .map(|occurrence| occurrence.start);
         starts.find(|start| *start > after)
@@ -156,14 +156,14 @@ impl Window {
 
     /// Occurrences that end after `from` and start before `until`, in order, at most 400 days ahead.
     pub fn occurrences(&self, from: Timestamp, until: Timestamp) -> impl Iterator<Item = Occurrence> {
-        self.from_day_before(from)
+        self.days_around(from)
             .flatten()
             .skip_while(move |occurrence| occurrence.end <= from)
             .take_while(move |occurrence| occurrence.start < until)
     }
 
     /// One item a local day, from the day before `instant` on: what starts then may still be open.
-    fn from_day_before(&self, instant: Timestamp) -> impl Iterator<Item = Option<Occurrence>> {
+    fn days_around(&self, instant: Timestamp) -> impl Iterator<Item = Option<Occurrence>> {
         let first = self.zone.to_datetime(instant).date().yesterday().ok();
         let days = std::iter::successors(first, |day| day.tomorrow().ok()).take(SEARCH_DAYS as usize);
         days.map(|day| self.on(day))

@@ -44,6 +44,13 @@ pub enum RecordError {
         .path.display()
     )]
     Io { path: PathBuf, why: String },
+    /// Only from a journal that was opened for reading.
+    #[error(
+        "{} cannot be read ({why}): what the controller knows and has done cannot be shown; run this as the user \
+         that keepgreen runs as, or try again if it was just starting or ending",
+        .path.display()
+    )]
+    NotReadable { path: PathBuf, why: String },
     /// A bug of this program or of the one that wrote the entry, never of the disk.
     #[error("the journal's entry for {entry} cannot be read ({why}): {meaning}")]
     Unreadable {
@@ -96,10 +103,25 @@ impl RecordError {
         }
     }
 
+    /// The same for somebody who only wants to read: for them nothing in AWS depends on it.
+    pub(super) fn for_reader(self) -> Self {
+        match self {
+            Self::Io { path, why } => Self::NotReadable { path, why },
+            Self::Locked { path } => Self::NotReadable {
+                path,
+                why: "another process has locked it".to_owned(),
+            },
+            other => other,
+        }
+    }
+
     /// Whether the connection that said so may be at fault, so that the next operation had better open a new one. Not
     /// after a full disk: SQLite undoes that cleanly, and opening a journal needs room of its own.
     pub(super) fn distrusts_connection(&self) -> bool {
-        matches!(self, Self::Corrupt { .. } | Self::Io { .. })
+        matches!(
+            self,
+            Self::Corrupt { .. } | Self::Io { .. } | Self::NotReadable { .. }
+        )
     }
 }
 

@@ -3,8 +3,8 @@
 //! Guarantees:
 //! - What an operation reported as done is on the disk (WAL with `synchronous=FULL`), and an operation is whole or not
 //!   there at all.
-//! - Never waits for a lock (busy timeout 0): a journal that somebody else has locked is an error at once, which the
-//!   next pass tries again. One that reads beside a running controller may wait a little instead.
+//! - The controller never waits for a lock (busy timeout 0): a journal that somebody else has locked is an error at once,
+//!   and the next pass tries again. A command beside a running controller may wait a little instead.
 //! - After an error the same handle goes on by itself as soon as the disk allows it.
 //! - A file that was removed or replaced under a running process takes nothing more: entries in an unlinked file would
 //!   be forgotten at the next start, and with them attempts and unsettled requests.
@@ -31,9 +31,12 @@ const WAL_BYTES_KEPT: u32 = 8 * 1024 * 1024;
 /// locks out the other.
 const READER_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What tests and the simulation do to a journal; nothing in production.
+/// How a journal is opened for writing; the default is the controller's.
 #[derive(Clone, Default)]
 pub struct Options {
+    /// How long to wait for another process's transaction. Zero for the controller, which tries again at the next pass; a
+    /// command that writes one thing beside it waits instead.
+    pub patience: Duration,
     /// The journal may not grow beyond this many pages: a full disk.
     pub max_pages: Option<u32>,
     pub hook: Option<Arc<dyn CommitHook>>,
@@ -135,11 +138,14 @@ impl Store {
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(RecordError::from_io(&path, &error)),
+            Err(error) => return Err(RecordError::from_io(&path, &error).for_reader()),
         };
-        let options = Options::default();
-        let connection = connect(&path, Access::Read, &options)?;
-        if schema::check(&connection, &path)? == 0 {
+        let options = Options {
+            patience: READER_PATIENCE,
+            ..Options::default()
+        };
+        let connection = connect(&path, Access::Read, &options).map_err(RecordError::for_reader)?;
+        if schema::check(&connection, &path).map_err(RecordError::for_reader)? == 0 {
             // A controller is just making it.
             return Ok(None);
         }
@@ -236,6 +242,10 @@ impl Store {
                 Fault::Sqlite(error) => RecordError::from_sqlite(&self.path, &error),
                 Fault::Record(error) => error,
             };
+            let error = match self.access {
+                Access::Write => error,
+                Access::Read => error.for_reader(),
+            };
             self.dead |= error == RecordError::Dead;
             if error.distrusts_connection() {
                 self.connection = None;
@@ -253,11 +263,7 @@ fn connect(path: &Path, access: Access, options: &Options) -> Result<Connection,
     };
     let connection =
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
-    let patience = match access {
-        Access::Write => Duration::ZERO,
-        Access::Read => READER_PATIENCE,
-    };
-    connection.busy_timeout(patience).map_err(sqlite)?;
+    connection.busy_timeout(options.patience).map_err(sqlite)?;
     // Before anything is set: a newer version's journal is left untouched.
     schema::check(&connection, path)?;
     if access == Access::Write {
@@ -437,6 +443,35 @@ mod tests {
         assert!(matches!(failed, Err(RecordError::Io { .. })));
         assert!(store.connection.is_none());
         assert_eq!(store.write("test", |_| Ok(())), Ok(()));
+    }
+
+    #[test]
+    fn a_command_beside_the_controller_waits_for_it_instead() {
+        let folder = tempfile::tempdir().unwrap();
+        let patience = Duration::from_secs(3);
+        let options = Options {
+            patience,
+            ..Options::default()
+        };
+        let timeout = |mut store: Store| {
+            let read =
+                |c: &Connection| Ok(c.pragma_query_value(None, "busy_timeout", |row| row.get::<_, i64>(0))?);
+            store.read(read).unwrap()
+        };
+        assert_eq!(timeout(Store::open(folder.path(), options).unwrap()), 3000);
+        assert_eq!(
+            timeout(Store::open_read_only(folder.path()).unwrap().unwrap()),
+            2000
+        );
+    }
+
+    #[test]
+    fn a_reader_is_told_what_a_reader_can_do() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(FILE_NAME)).unwrap();
+        let error = Store::open_read_only(folder.path()).err().unwrap();
+        assert!(matches!(error, RecordError::NotReadable { .. }), "{error}");
+        assert!(!error.to_string().contains("AWS"), "{error}");
     }
 
     #[test]

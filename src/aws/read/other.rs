@@ -29,7 +29,12 @@ impl Reader {
             .account()
             .filter(|account| !account.is_empty())
             .map(AccountId::from);
-        account.ok_or_else(|| odd_answer(Api::GetCallerIdentity, "", "the answer names no account"))
+        let account =
+            account.ok_or_else(|| odd_answer(Api::GetCallerIdentity, "", "the answer names no account"))?;
+        if self.caller.purse.account.is_none() {
+            self.caller.budgets.learn_own_account(&account);
+        }
+        Ok(account)
     }
 
     /// The number of members of each group; `None`: there is no such group.

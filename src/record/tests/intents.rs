@@ -210,7 +210,7 @@ fn an_act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// In any order, with restarts in between: at most one end each, never two unsettled intents for one instance, and
     /// what was ended stays as it was.

@@ -1,6 +1,7 @@
 //! Looks, policies, documents, and the async handle.
 
 use super::*;
+use crate::policy::GoodText;
 
 #[test]
 fn a_service_never_heard_of_has_an_empty_record() {

@@ -1,5 +1,0 @@
-#[test]
-fn dump() {
-    println!("{}", super::schema_text(&super::policy_schema()));
-    println!("=====\n{}", super::schema_text(&super::config_schema()));
-}

@@ -1,0 +1,289 @@
+//! One run's cloud: the world, the faults, the oracles, the trace and the clock, behind one handle.
+//!
+//! Tests hold a [`Cloud`] and pull its levers; the connector delivers calls to it. It is the thin shell of the design:
+//! it decides nothing that AWS would decide.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::aws::Seams;
+use crate::env::Env;
+use crate::model::Region;
+
+use super::clock::SimClock;
+use super::crash::{Actor, Incarnation};
+use super::deliver::{Delivery, Parcel};
+use super::fault::{CallFacts, Fault, Rules, When};
+use super::oracle::{Declared, Oracle, Violation};
+use super::trace::{CallRecord, Outcome, Trace};
+use super::world::World;
+
+/// More calls at one instant of virtual time are a loop that does not wait: each call takes at least a millisecond,
+/// so only that many at once could be honest.
+pub const CALLS_PER_INSTANT_MAX: u32 = 2_000;
+
+/// A change of the world, by somebody.
+type Meddling = Box<dyn FnMut(&mut World) + Send>;
+
+/// A handle on one run's cloud. Clones are the same cloud.
+#[derive(Clone)]
+pub struct Cloud {
+    pub(super) clock: SimClock,
+    state: Arc<Mutex<State>>,
+}
+
+pub(super) struct State {
+    pub(super) world: World,
+    pub(super) faults: Rules<Fault>,
+    pub(super) meddlers: Rules<Meddling>,
+    script: BTreeMap<(Timestamp, u64), Meddling>,
+    scripted: u64,
+    pub(super) trace: Trace,
+    pub(super) oracle: Oracle,
+    pub(super) rng: fastrand::Rng,
+    instant: Option<(Instant, u32)>,
+}
+
+impl Cloud {
+    /// A cloud around a world, whose time begins to run now. Call it inside the runtime.
+    pub fn new(seed: u64, world: World) -> Self {
+        let clock = SimClock::new(world.now());
+        let state = State {
+            world,
+            faults: Rules::default(),
+            meddlers: Rules::default(),
+            script: BTreeMap::new(),
+            scripted: 0,
+            trace: Trace::default(),
+            oracle: Oracle::default(),
+            // Latencies draw from their own numbers, so that a further call leaves the world's course alone.
+            rng: fastrand::Rng::with_seed(seed ^ 0x6c61_7465_6e63_7921),
+            instant: None,
+        };
+        Self {
+            clock,
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// The outside of one simulated process: this run's machine, and a seed of its own.
+    pub fn env(&self, seed: u64) -> Env {
+        Env::simulated(self.clock.machine().clone(), seed)
+    }
+
+    /// What makes the one SDK configuration a simulated one: this life's connector, `account`'s own access key and
+    /// `region`. The wall clock is that of [`Cloud::env`].
+    pub fn seams(&self, life: &Incarnation, account: &str, region: &str, seed: u64) -> Seams {
+        let key = Credentials::new(World::access_key(account), "simulated", None, None, "simulation");
+        Seams {
+            http_client: Some(self.http_client(life)),
+            time_source: None,
+            credentials: Some(SharedCredentialsProvider::new(key)),
+            region: Some(Region::new(region.to_owned())),
+            seed: Some(seed),
+        }
+    }
+
+    /// The time of this run.
+    pub fn clock(&self) -> &SimClock {
+        &self.clock
+    }
+
+    /// Look at the world, or pull its levers (`world::control`), at the present moment.
+    pub fn world<R>(&self, act: impl FnOnce(&mut World) -> R) -> R {
+        let mut state = self.lock();
+        state.advance(self.clock.now());
+        act(&mut state.world)
+    }
+
+    /// Somebody does this to the world when its time is `at`.
+    pub fn at(&self, at: Timestamp, act: impl FnMut(&mut World) + Send + 'static) {
+        let mut state = self.lock();
+        let key = (at, state.scripted);
+        state.scripted += 1;
+        state.script.insert(key, Box::new(act));
+    }
+
+    /// Somebody does this to the world when a matching call arrives, just before it takes effect.
+    pub fn on_call(&self, when: When, act: impl FnMut(&mut World) + Send + 'static) {
+        self.lock().meddlers.add(when, Box::new(act));
+    }
+
+    /// From now on, matching calls go wrong so. Of several rules the first that matches decides.
+    pub fn inject(&self, when: When, fault: Fault) {
+        self.lock().faults.add(when, fault);
+    }
+
+    /// No further faults of calls. Stale reads and the like end in the world.
+    pub fn end_faults(&self) {
+        self.lock().faults.clear();
+    }
+
+    /// What the policies of this run say; without it nothing belongs to anybody, and any mutation breaks S1.
+    pub fn declare(&self, declared: Declared) {
+        self.lock().oracle.declare(declared);
+    }
+
+    /// Which invariants were broken so far.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.lock().oracle.violations().to_vec()
+    }
+
+    /// Every call so far.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.lock().trace.calls().to_vec()
+    }
+
+    /// How often an action was called so far, by whomever.
+    pub fn count(&self, action: &str) -> usize {
+        self.lock()
+            .trace
+            .calls()
+            .iter()
+            .filter(|call| call.action == action)
+            .count()
+    }
+
+    /// One hash over all calls so far: equal for equal runs.
+    pub fn trace_hash(&self) -> String {
+        self.lock().trace.hash()
+    }
+
+    /// The calls and the world's log in one story, for a test that failed.
+    pub fn story(&self) -> String {
+        let state = self.lock();
+        let happened = state
+            .world
+            .log()
+            .iter()
+            .map(|entry| (entry.at, entry.to_string()));
+        let called = state
+            .trace
+            .calls()
+            .iter()
+            .map(|call| (call.sent, call.to_string()));
+        let broken = state.oracle.violations().iter().map(|v| (v.at, v.to_string()));
+        let mut lines: Vec<(Timestamp, String)> = happened.chain(called).chain(broken).collect();
+        lines.sort_by_key(|(at, _)| *at);
+        lines.into_iter().map(|(_, line)| line + "\n").collect()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call leaves its sender: count and record it. `Err`: it is one too many at this instant.
+    pub(super) fn begin(&self, sender: &Incarnation, call: u64, parcel: &mut Parcel) -> Result<u64, String> {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        parcel.sent = now;
+        let account = parcel.account(&state.world);
+        let number = state.trace.begin(CallRecord {
+            number: 0,
+            call,
+            actor: sender.actor(),
+            sent: now,
+            ended: None,
+            service: parcel.service_name(),
+            action: parcel.action.clone(),
+            account,
+            region: parcel.region(),
+            params: parcel.params(),
+            is_write: parcel.operation().is_some_and(|o| o.is_write()),
+            outcome: Outcome::Open,
+        });
+        let instant = Instant::now();
+        let calls = match state.instant {
+            Some((at, calls)) if at == instant => calls + 1,
+            _ => 1,
+        };
+        state.instant = Some((instant, calls));
+        if calls <= CALLS_PER_INSTANT_MAX {
+            return Ok(number);
+        }
+        let what =
+            format!("more than {CALLS_PER_INSTANT_MAX} calls at one instant: a loop that does not wait");
+        state.oracle.accuse("S22 Bounded", now, number, what.clone());
+        Err(what)
+    }
+
+    /// The fault that strikes a call, decided once, as it leaves.
+    pub(super) fn fault_of(&self, parcel: &Parcel) -> Option<Fault> {
+        let mut state = self.lock();
+        let account = parcel.account(&state.world);
+        state
+            .faults
+            .strike(&parcel.facts(&account))
+            .map(|fault| fault.clone())
+    }
+
+    /// A call arrives.
+    pub(super) fn deliver(
+        &self,
+        number: u64,
+        actor: Actor,
+        parcel: &Parcel,
+        fault: Option<&Fault>,
+    ) -> Delivery {
+        let mut state = self.lock();
+        state.advance(self.clock.now());
+        let account = parcel.account(&state.world);
+        let State { meddlers, world, .. } = &mut *state;
+        if let Some(meddle) = meddlers.strike(&parcel.facts(&account)) {
+            meddle(world);
+        }
+        state.deliver(number, actor, parcel, fault)
+    }
+
+    pub(super) fn end(&self, number: u64, outcome: Outcome) {
+        let mut state = self.lock();
+        state.trace.end(number, self.clock.now(), outcome);
+        state.oracle.settled(number);
+    }
+
+    /// How long a request travels, and how long its answer: a millisecond at least, each way.
+    pub(super) fn latency(&self) -> (Duration, Duration) {
+        let mut state = self.lock();
+        let mut draw = |range: std::ops::RangeInclusive<u64>| Duration::from_micros(state.rng.u64(range));
+        (draw(1_000..=3_000), draw(1_000..=30_000))
+    }
+}
+
+impl State {
+    /// Let everything happen that is due by `now`, the script's acts at their own times.
+    fn advance(&mut self, now: Timestamp) {
+        while let Some(entry) = self.script.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let ((at, _), mut act) = entry.remove_entry();
+            self.world.step(at);
+            act(&mut self.world);
+        }
+        self.world.step(now);
+    }
+}
+
+impl Parcel {
+    fn facts<'a>(&'a self, account: &'a str) -> CallFacts<'a> {
+        CallFacts {
+            action: &self.action,
+            account,
+            region: self.endpoint.as_ref().map_or("", |e| e.region.as_str()),
+            host: &self.request.host,
+            operation: self.operation(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cloud({} calls)", self.lock().trace.calls().len())
+    }
+}

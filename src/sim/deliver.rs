@@ -1,0 +1,312 @@
+//! What becomes of one call: who it is for, what the world answers, and what a fault makes of it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::cloud::State;
+use super::crash::Actor;
+use super::fault::Fault;
+use super::oracle::Arrival;
+use super::wire::{self, Endpoint, HttpRequest, HttpResponse, address};
+use super::world::api::{ApiError, Operation, Refusal, Request, Response};
+use super::world::webhook::{Post, WebhookAnswer};
+use super::world::{Staleness, World};
+
+/// A request on its way, understood as far as possible.
+pub(super) struct Parcel {
+    pub(super) request: HttpRequest,
+    /// `None`: a webhook, or a host that does not exist.
+    pub(super) endpoint: Option<Endpoint>,
+    /// `StartInstances`; a webhook's method.
+    pub(super) action: String,
+    pub(super) sent: Timestamp,
+    parsed: Option<Result<Operation, ApiError>>,
+}
+
+/// What comes back to the caller.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// This response, that much later than usual, and its error code if it is one.
+    Answer {
+        response: HttpResponse,
+        late: Duration,
+        error: Option<String>,
+    },
+    /// Nothing, ever.
+    Nothing,
+    /// The connection breaks.
+    Reset,
+    /// No such host.
+    NoSuchHost,
+}
+
+impl Parcel {
+    pub(super) fn new(request: HttpRequest) -> Self {
+        let endpoint = address::endpoint_of(&request, false);
+        let action = match &endpoint {
+            Some(endpoint) => wire::action_of(endpoint.service, &request),
+            None => request.method.clone(),
+        };
+        let parsed = endpoint
+            .as_ref()
+            .map(|endpoint| wire::parse(endpoint.service, &request));
+        Self {
+            request,
+            endpoint,
+            action,
+            sent: Timestamp::UNIX_EPOCH,
+            parsed,
+        }
+    }
+
+    pub(super) fn operation(&self) -> Option<&Operation> {
+        self.parsed.as_ref().and_then(|parsed| parsed.as_ref().ok())
+    }
+
+    pub(super) fn service_name(&self) -> String {
+        match &self.endpoint {
+            Some(endpoint) => endpoint.service.name().to_owned(),
+            None => self.request.host.clone(),
+        }
+    }
+
+    pub(super) fn region(&self) -> String {
+        self.endpoint
+            .as_ref()
+            .map_or_else(String::new, |e| e.region.clone())
+    }
+
+    pub(super) fn account(&self, world: &World) -> String {
+        let caller = self
+            .endpoint
+            .as_ref()
+            .and_then(|e| world.caller(&e.access_key, &e.region).ok());
+        caller.map_or_else(String::new, |caller| caller.account)
+    }
+
+    pub(super) fn params(&self) -> String {
+        wire::canonical_params(self.endpoint.as_ref().map(|e| e.service), &self.request)
+    }
+}
+
+impl State {
+    /// The call arrives at the present moment: it takes effect, unless its fault prevents that.
+    pub(super) fn deliver(
+        &mut self,
+        number: u64,
+        actor: Actor,
+        parcel: &Parcel,
+        fault: Option<&Fault>,
+    ) -> Delivery {
+        let Some(endpoint) = &parcel.endpoint else {
+            return self.deliver_webhook(parcel, fault);
+        };
+        let request_id = self.request_id();
+        let refuse = |error: &ApiError| Delivery::Answer {
+            response: wire::refuse(endpoint.service, error, &request_id),
+            late: Duration::ZERO,
+            error: Some(wire::code_of(endpoint.service, &error.refusal).1),
+        };
+        let request = match understand(&self.world, endpoint, parcel) {
+            Ok(request) => request,
+            Err(error) => return refuse(&error),
+        };
+        let response = self.answer(number, actor, parcel, &request, fault);
+        let mut delivery = match &response {
+            Err(error) => refuse(error),
+            Ok(answer) => Delivery::Answer {
+                response: wire::respond(endpoint.service, &parcel.action, answer, &request_id),
+                late: Duration::ZERO,
+                error: None,
+            },
+        };
+        if let Some(fault) = fault {
+            spoil(&mut delivery, fault, |error| refuse(error));
+        }
+        delivery
+    }
+
+    /// What the world says, with the oracles looking on.
+    fn answer(
+        &mut self,
+        number: u64,
+        actor: Actor,
+        parcel: &Parcel,
+        request: &Request,
+        fault: Option<&Fault>,
+    ) -> Response {
+        let now = self.world.now();
+        if let Actor::Controller { incarnation, dry_run } = actor {
+            let sent = parcel.sent;
+            let arrival = Arrival {
+                number,
+                sent,
+                incarnation,
+                dry_run,
+                request,
+                world: &self.world,
+            };
+            self.oracle.judge(&arrival);
+        }
+        let response = match fault {
+            Some(Fault::Refuse(error)) => Err(error.clone()),
+            Some(Fault::Hang | Fault::HtmlError(_)) => Err(ApiError::throttled()),
+            // A copy of the world has done it; this one has not.
+            Some(Fault::NothingDone) => self.world.clone().call(now, request),
+            Some(Fault::Stale(lag)) => {
+                let usual = self.world.staleness();
+                self.world.set_staleness(Staleness {
+                    reads_lag: *lag,
+                    ..usual
+                });
+                let response = self.world.call(now, request);
+                self.world.set_staleness(usual);
+                response
+            }
+            Some(Fault::EmptyAnswer) => self.world.call(now, request).map(|mut answer| {
+                answer.clear();
+                answer
+            }),
+            _ => self.world.call(now, request),
+        };
+        let is_readable = !matches!(
+            fault,
+            Some(
+                Fault::AppliedNoAnswer | Fault::AppliedReset | Fault::Truncated | Fault::RefuseAfterEffect(_)
+            )
+        );
+        if let (Actor::Controller { incarnation, dry_run }, true) = (actor, is_readable) {
+            let sent = parcel.sent;
+            let arrival = Arrival {
+                number,
+                sent,
+                incarnation,
+                dry_run,
+                request,
+                world: &self.world,
+            };
+            self.oracle.shown(&arrival, &response);
+        }
+        response
+    }
+
+    fn deliver_webhook(&mut self, parcel: &Parcel, fault: Option<&Fault>) -> Delivery {
+        let request = &parcel.request;
+        if !self.world.has_webhook(&request.host) {
+            return Delivery::NoSuchHost;
+        }
+        let answer = match fault {
+            Some(Fault::Hang) => return Delivery::Nothing,
+            _ => {
+                let post = Post {
+                    at: Timestamp::UNIX_EPOCH,
+                    method: request.method.clone(),
+                    path: request.path.clone(),
+                    content_type: request.headers.get("content-type").cloned(),
+                    body: String::from_utf8_lossy(&request.body).into_owned(),
+                    status: None,
+                };
+                self.world.receive(self.world.now(), &request.host, post)
+            }
+        };
+        let plain = |status: u16, header: Option<(&str, String)>, body: &str| Delivery::Answer {
+            response: HttpResponse {
+                status,
+                headers: header
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect(),
+                body: body.as_bytes().to_vec(),
+            },
+            late: Duration::ZERO,
+            error: None,
+        };
+        let mut delivery = match answer {
+            None => Delivery::NoSuchHost,
+            Some(WebhookAnswer::Ok) => plain(200, None, "ok"),
+            Some(WebhookAnswer::Slow(late)) => match plain(200, None, "ok") {
+                Delivery::Answer { response, error, .. } => Delivery::Answer {
+                    response,
+                    late,
+                    error,
+                },
+                other => other,
+            },
+            Some(WebhookAnswer::TooManyRequests(seconds)) => {
+                plain(429, Some(("retry-after", seconds.to_string())), "rate_limited")
+            }
+            Some(WebhookAnswer::ServerError) => plain(500, None, "server error"),
+            Some(WebhookAnswer::Redirect(to)) => plain(302, Some(("location", to)), ""),
+            Some(WebhookAnswer::Hang) => Delivery::Nothing,
+        };
+        if let Some(fault) = fault {
+            spoil(&mut delivery, fault, |_| plain(500, None, "server error"));
+        }
+        delivery
+    }
+
+    fn request_id(&mut self) -> String {
+        let (a, b) = (self.rng.u64(..), self.rng.u64(..));
+        let (high, low) = ((a >> 32) as u32, a as u32);
+        let (mid, last) = (low >> 16, b & 0xffff_ffff_ffff);
+        format!(
+            "{high:08x}-{mid:04x}-{:04x}-{:04x}-{last:012x}",
+            low & 0xffff,
+            b >> 48
+        )
+    }
+}
+
+fn understand(world: &World, endpoint: &Endpoint, parcel: &Parcel) -> Result<Request, ApiError> {
+    let caller = world.caller(&endpoint.access_key, &endpoint.region)?;
+    match &parcel.parsed {
+        Some(Ok(operation)) => Ok(Request {
+            caller,
+            operation: operation.clone(),
+        }),
+        Some(Err(error)) => Err(error.clone()),
+        None => Err(ApiError {
+            refusal: Refusal::NotModelled,
+            message: "no such endpoint".to_owned(),
+        }),
+    }
+}
+
+/// What a fault makes of an answer on its way back.
+fn spoil(delivery: &mut Delivery, fault: &Fault, refuse: impl Fn(&ApiError) -> Delivery) {
+    match fault {
+        Fault::Hang | Fault::AppliedNoAnswer => *delivery = Delivery::Nothing,
+        Fault::AppliedReset => *delivery = Delivery::Reset,
+        Fault::RefuseAfterEffect(error) => *delivery = refuse(error),
+        Fault::HtmlError(status) => {
+            let body = b"<html><body><h1>Service Unavailable</h1></body></html>".to_vec();
+            let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
+            let response = HttpResponse {
+                status: *status,
+                headers,
+                body,
+            };
+            *delivery = Delivery::Answer {
+                response,
+                late: Duration::ZERO,
+                error: Some("(html)".to_owned()),
+            };
+        }
+        _ => {}
+    }
+    let Delivery::Answer { response, late, .. } = delivery else {
+        return;
+    };
+    match fault {
+        Fault::Slow(by) => *late = *by,
+        Fault::Truncated => response.body.truncate(response.body.len() / 2),
+        Fault::UnknownMember(member) => {
+            let text = String::from_utf8_lossy(&response.body);
+            let text = text.replace(&format!(">{member}<"), ">unheard-of<");
+            let text = text.replace(&format!("\"{member}\""), "\"unheard-of\"");
+            response.body = text.into_bytes();
+        }
+        _ => {}
+    }
+}

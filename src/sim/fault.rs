@@ -1,0 +1,242 @@
+//! Faults of calls: which calls they strike, and how.
+//!
+//! A fault is a rule: it strikes the calls it matches, after letting some pass, as often as it says. The first rule
+//! that matches a call decides it. What goes wrong in the world itself (no capacity, a start that does not hold, stale
+//! reads) is in `world::control`; here is what goes wrong between the world and its caller.
+
+use std::time::Duration;
+
+use super::world::api::{ApiError, Operation};
+use super::world::page_number;
+
+/// Which calls a rule is about. Empty: all.
+#[derive(Debug, Clone, Default)]
+pub struct When {
+    action: Option<String>,
+    subject: Option<String>,
+    account: Option<String>,
+    region: Option<String>,
+    host: Option<String>,
+    page: Option<u32>,
+    skip: u32,
+    times: Option<u32>,
+}
+
+impl When {
+    /// Calls of this action: `DescribeInstances`.
+    pub fn action(name: &str) -> Self {
+        Self {
+            action: Some(name.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Requests to this webhook, or to this AWS endpoint.
+    pub fn host(name: &str) -> Self {
+        Self {
+            host: Some(name.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// All calls.
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Only calls that name this id, ARN or name.
+    pub fn about(mut self, subject: &str) -> Self {
+        self.subject = Some(subject.to_owned());
+        self
+    }
+
+    pub fn account(mut self, account: &str) -> Self {
+        self.account = Some(account.to_owned());
+        self
+    }
+
+    pub fn region(mut self, region: &str) -> Self {
+        self.region = Some(region.to_owned());
+        self
+    }
+
+    /// Only this page of a listing, counted from 1.
+    pub fn page(mut self, number: u32) -> Self {
+        self.page = Some(number);
+        self
+    }
+
+    /// Let so many matching calls pass first.
+    pub fn after(mut self, calls: u32) -> Self {
+        self.skip = calls;
+        self
+    }
+
+    /// Strike so often, then no more.
+    pub fn times(mut self, calls: u32) -> Self {
+        self.times = Some(calls);
+        self
+    }
+
+    /// Strike once.
+    pub fn once(self) -> Self {
+        self.times(1)
+    }
+
+    fn matches(&self, call: &CallFacts) -> bool {
+        let is = |wanted: &Option<String>, have: &str| wanted.as_deref().is_none_or(|w| w == have);
+        let page = |number: u32| {
+            let page = call.operation.and_then(Operation::page);
+            page.and_then(page_number) == Some(number)
+        };
+        is(&self.action, call.action)
+            && is(&self.account, call.account)
+            && is(&self.region, call.region)
+            && is(&self.host, call.host)
+            && self.page.is_none_or(page)
+            && self.subject.as_deref().is_none_or(|subject| {
+                call.operation
+                    .is_some_and(|operation| operation.subjects().contains(&subject))
+            })
+    }
+
+    /// It strikes this call: counts it, and says so.
+    fn strikes(&mut self, call: &CallFacts) -> bool {
+        if self.times == Some(0) || !self.matches(call) {
+            return false;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        if let Some(times) = &mut self.times {
+            *times -= 1;
+        }
+        true
+    }
+}
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fault {
+    /// Refused, and nothing done: throttled, not authorised, no capacity, …
+    Refuse(ApiError),
+    /// Done, and yet answered with this error.
+    RefuseAfterEffect(ApiError),
+    /// A page of something in between, instead of AWS: this status, and a body that no protocol knows.
+    HtmlError(u16),
+    /// Accepted; nothing done, nothing answered.
+    Hang,
+    /// Done, and never answered: the caller times out.
+    AppliedNoAnswer,
+    /// Done, and the connection breaks before the answer.
+    AppliedReset,
+    /// Answered as if done; nothing done.
+    NothingDone,
+    /// Nobody listens there.
+    ConnectionRefused,
+    /// The connection never comes about.
+    ConnectHang,
+    /// The name does not resolve.
+    DnsFailure,
+    /// The answer takes this much longer.
+    Slow(Duration),
+    /// This read shows the world of that long ago.
+    Stale(Duration),
+    /// A listing that finds nothing.
+    EmptyAnswer,
+    /// Wherever the answer says exactly this (`stopped`), it says something that nobody has heard of.
+    UnknownMember(String),
+    /// The answer breaks off in the middle, and its length says that this is all. The SDK reads cut XML without an
+    /// error, as a shorter listing; cut JSON it refuses.
+    Truncated,
+}
+
+impl Fault {
+    pub fn throttled() -> Self {
+        Fault::Refuse(ApiError::throttled())
+    }
+
+    pub fn not_authorized(action: &str) -> Self {
+        Fault::Refuse(ApiError::not_authorized(action))
+    }
+
+    /// InsufficientInstanceCapacity, as 500, which the SDK would retry.
+    pub fn no_capacity() -> Self {
+        let text = "We currently do not have sufficient capacity in the Availability Zone you requested.";
+        Fault::Refuse(ApiError::with_status(500, "InsufficientInstanceCapacity", text))
+    }
+
+    /// A service's own error, with status 400.
+    pub fn error(code: &str, message: &str) -> Self {
+        Fault::Refuse(ApiError::new(code.to_owned(), message))
+    }
+
+    /// The credentials' time is over.
+    pub fn expired_credentials() -> Self {
+        let message = "The security token included in the request is expired".to_owned();
+        Fault::Refuse(ApiError {
+            refusal: super::world::api::Refusal::ExpiredCredentials,
+            message,
+        })
+    }
+}
+
+/// What a rule looks at.
+pub(super) struct CallFacts<'a> {
+    pub(super) action: &'a str,
+    pub(super) account: &'a str,
+    pub(super) region: &'a str,
+    pub(super) host: &'a str,
+    /// `None` for webhooks, and for requests that are not understood.
+    pub(super) operation: Option<&'a Operation>,
+}
+
+/// Rules, each with what it does; the first that strikes decides.
+#[derive(Debug)]
+pub(super) struct Rules<T>(Vec<(When, T)>);
+
+impl<T> Default for Rules<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Rules<T> {
+    pub(super) fn add(&mut self, when: When, what: T) {
+        self.0.push((when, what));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// What strikes this call; counts it.
+    pub(super) fn strike(&mut self, call: &CallFacts) -> Option<&mut T> {
+        self.0
+            .iter_mut()
+            .find_map(|(when, what)| when.strikes(call).then_some(what))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_strikes_after_the_calls_it_lets_pass_and_as_often_as_it_says() {
+        let mut rules = Rules::default();
+        rules.add(When::action("StartInstances").after(1).times(2), Fault::Hang);
+        let call = |action| CallFacts {
+            action,
+            account: "1",
+            region: "r",
+            host: "h",
+            operation: None,
+        };
+        let struck = |rules: &mut Rules<Fault>, action| rules.strike(&call(action)).is_some();
+        assert!(!struck(&mut rules, "DescribeInstances"));
+        let seen: Vec<bool> = (0..4).map(|_| struck(&mut rules, "StartInstances")).collect();
+        assert_eq!(seen, [false, true, true, false]);
+    }
+}

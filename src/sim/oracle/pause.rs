@@ -1,0 +1,75 @@
+//! Whether an instance is paused, by the world's truth and by what was declared: the second reading of the contract
+//! on pause flags, independent of the controller's own.
+
+use jiff::Timestamp;
+
+use super::Case;
+use crate::sim::world::{Instance, Parameter};
+
+/// A pause that holds now.
+pub(super) struct Readable {
+    pub(super) source: String,
+    /// Since when a read shows it.
+    pub(super) since: Timestamp,
+}
+
+/// The pause that has been readable longest, if the instance is paused.
+pub(super) fn readable_since(case: &Case, instance: &Instance) -> Option<Readable> {
+    let names = || {
+        case.declared
+            .services_of(instance)
+            .map(|(service, _)| service.name.as_str())
+    };
+    let mut found = Vec::new();
+    for pause in &case.declared.pauses {
+        let concerns = pause
+            .service
+            .as_deref()
+            .is_none_or(|wanted| names().any(|name| name == wanted));
+        let holds = pause.from <= case.now() && pause.until.is_none_or(|until| case.now() < until);
+        if concerns && holds {
+            found.push(Readable {
+                source: "a file or the policy".to_owned(),
+                since: pause.from,
+            });
+        }
+    }
+    if let Some((scope, base)) = &case.declared.pause_parameter {
+        let own = names().map(|name| format!("{base}/{name}"));
+        for name in std::iter::once(base.clone()).chain(own) {
+            let parameter = case.arrival.world.parameter(scope, &name);
+            found.extend(
+                parameter
+                    .filter(|p| parameter_holds(p, case.now()))
+                    .map(|p| Readable {
+                        source: format!("parameter {name}"),
+                        since: p.modified,
+                    }),
+            );
+        }
+    }
+    if let Some(tag) = instance.tags.get("keepgreen:pause") {
+        let until: Option<Timestamp> = tag.value.parse().ok();
+        if until.is_none_or(|until| case.now() < until) {
+            found.push(Readable {
+                source: "tag keepgreen:pause".to_owned(),
+                since: tag.since,
+            });
+        }
+    }
+    let lag = case.arrival.world.staleness().reads_lag;
+    let readable = found.into_iter().map(|pause| Readable {
+        since: pause.since + lag,
+        ..pause
+    });
+    readable.min_by_key(|pause| pause.since)
+}
+
+/// JSON with an `until` in the past has ended; any other content pauses.
+fn parameter_holds(parameter: &Parameter, now: Timestamp) -> bool {
+    let json: Option<serde_json::Value> = serde_json::from_str(&parameter.value).ok();
+    let until = json
+        .as_ref()
+        .and_then(|json| json.get("until")?.as_str()?.parse::<Timestamp>().ok());
+    until.is_none_or(|until| now < until)
+}

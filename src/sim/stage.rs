@@ -1,0 +1,130 @@
+//! The controller on stage: its production code, against a [`Cloud`], one process life after another on one state folder.
+//!
+//! A life ends when its time is over (an orderly shutdown), or where its [`Incarnation`] crashes. Everything that
+//! survives is in the folder, as on a real machine.
+
+use super::world::builder;
+use super::{Cloud, Crashed, Incarnation};
+use crate::aws::Sdk;
+use crate::controller::{Hands, Ledger, Message, Passed, Pulse, Rounds, run};
+use crate::model::{ChannelName, Lease};
+use crate::policy::Config;
+use crate::record::{Journal, Options, RecordError};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// One machine with keepgreen on it.
+pub struct Stage {
+    pub cloud: Cloud,
+    pub config: Config,
+    /// The controller's own account.
+    pub account: String,
+    pub region: String,
+    pub seed: u64,
+    /// The journal may not grow beyond this many pages: a full disk.
+    pub max_pages: Option<u32>,
+    /// Channels that can be told; what is told is read from the journal's outbox.
+    pub channels: BTreeSet<ChannelName>,
+    lives: u32,
+}
+
+/// How a life ended.
+#[derive(Debug)]
+pub enum Ended {
+    Orderly,
+    Crashed,
+    /// It could not even begin.
+    NoJournal(RecordError),
+}
+
+impl Stage {
+    /// `folder` gets the policies (file name and text) and the state.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn new(cloud: Cloud, folder: &Path, policies: &[(&str, &str)], seed: u64) -> std::io::Result<Self> {
+        let config = Config::defaults(folder);
+        std::fs::create_dir_all(&config.policies)?;
+        for (file, text) in policies {
+            std::fs::write(config.policies.join(file), text)?;
+        }
+        Ok(Self {
+            cloud,
+            config,
+            account: builder::ACCOUNT.to_owned(),
+            region: builder::REGION.to_owned(),
+            seed,
+            max_pages: None,
+            channels: BTreeSet::new(),
+            lives: 0,
+        })
+    }
+
+    pub fn state(&self) -> &PathBuf {
+        &self.config.state
+    }
+
+    /// A next life, not crashing anywhere by itself.
+    pub fn next_life(&mut self) -> Incarnation {
+        self.lives += 1;
+        Incarnation::controller(self.lives)
+    }
+
+    /// The controller of one life, its policies loaded.
+    ///
+    /// # Errors
+    /// If the journal cannot be opened or read.
+    pub async fn rounds(&self, life: &Incarnation) -> Result<Rounds, RecordError> {
+        let seed = self.seed.wrapping_add(u64::from(self.lives));
+        let env = self.cloud.env(seed);
+        let sdk = Sdk::new(
+            env.clone(),
+            self.cloud.seams(life, &self.account, &self.region, seed),
+        );
+        let options = Options {
+            max_pages: self.max_pages,
+            hook: Some(Arc::new(life.clone())),
+        };
+        let journal = Journal::open(&self.config.state, &env, options).await?;
+        let hands = Hands {
+            lease: Lease::Folder,
+            stopping: Arc::new(AtomicBool::new(false)),
+        };
+        let mut rounds = Rounds::new(
+            env,
+            self.config.clone(),
+            sdk,
+            Ledger::Journal(journal),
+            Some(hands),
+        );
+        rounds.channels.clone_from(&self.channels);
+        rounds.reload().await?;
+        Ok(rounds)
+    }
+
+    /// Lives one life for `duration` of virtual time at the most. `seen` gets every pass.
+    pub async fn live(&self, life: &Incarnation, duration: Duration, seen: impl FnMut(&Passed)) -> Ended {
+        let whole = async {
+            let rounds = self.rounds(life).await?;
+            let (tell, told) = mpsc::channel(1);
+            let pulse = Pulse::default();
+            let clock = rounds.env.clock.clone();
+            let end = async move {
+                clock.sleep(duration).await;
+                // Nobody listens any more if the loop ended before.
+                let _ = tell.send(Message::Shutdown).await;
+            };
+            tokio::join!(run(&rounds, told, &pulse, seen), end);
+            Ok(())
+        };
+        match life.run(whole).await {
+            Ok(Ok(())) => Ended::Orderly,
+            Ok(Err(error)) => Ended::NoJournal(error),
+            Err(Crashed) => Ended::Crashed,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Every call of a run: to enumerate crash points from, and to compare two runs by one hash.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::crash::Actor;
+
+/// How a call ended, as its sender saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Not ended.
+    Open,
+    /// HTTP status, and the service's error code if it was an error.
+    Answered { status: u16, error: Option<String> },
+    /// The connector's timeout: connecting or reading.
+    TimedOut,
+    /// No connection came about: nothing was sent.
+    NotConnected,
+    /// The connection broke after the request was sent.
+    Reset,
+    /// The sender stopped waiting: its own timeout, or its death.
+    Abandoned,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Open => f.write_str("open"),
+            Outcome::Answered { status, error: None } => write!(f, "{status}"),
+            Outcome::Answered {
+                status,
+                error: Some(code),
+            } => write!(f, "{status} {code}"),
+            Outcome::TimedOut => f.write_str("timed out"),
+            Outcome::NotConnected => f.write_str("not connected"),
+            Outcome::Reset => f.write_str("connection reset"),
+            Outcome::Abandoned => f.write_str("abandoned"),
+        }
+    }
+}
+
+/// One call.
+#[derive(Debug, Clone)]
+pub struct CallRecord {
+    /// In the whole run, counted from 1.
+    pub number: u64,
+    /// In its sender's life, counted from 1: what a crash plan names.
+    pub call: u64,
+    pub actor: Actor,
+    pub sent: Timestamp,
+    pub ended: Option<Timestamp>,
+    /// `ec2`, …; a webhook's host.
+    pub service: String,
+    /// `StartInstances`, …; a webhook's method.
+    pub action: String,
+    pub account: String,
+    pub region: String,
+    /// Sorted parameters (a webhook's body).
+    pub params: String,
+    /// It changes what AWS holds: instances, tags, parameters.
+    pub is_write: bool,
+    pub outcome: Outcome,
+}
+
+impl fmt::Display for CallRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} #{} {} {}:{} {}/{} {} → {}",
+            self.sent,
+            self.call,
+            self.actor,
+            self.service,
+            self.action,
+            self.account,
+            self.region,
+            self.params,
+            self.outcome
+        )
+    }
+}
+
+/// The calls of a run, in the order they were sent.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    calls: Vec<CallRecord>,
+}
+
+impl Trace {
+    pub(super) fn begin(&mut self, mut record: CallRecord) -> u64 {
+        record.number = self.calls.len() as u64 + 1;
+        let number = record.number;
+        self.calls.push(record);
+        number
+    }
+
+    pub(super) fn end(&mut self, number: u64, at: Timestamp, outcome: Outcome) {
+        let index = usize::try_from(number).unwrap_or(usize::MAX).wrapping_sub(1);
+        if let Some(record) = self.calls.get_mut(index).filter(|r| r.outcome == Outcome::Open) {
+            record.ended = Some(at);
+            record.outcome = outcome;
+        }
+    }
+
+    pub(super) fn calls(&self) -> &[CallRecord] {
+        &self.calls
+    }
+
+    /// SHA-256 over action, sorted parameters, virtual times and outcome of each call, in hexadecimal.
+    pub(super) fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for call in &self.calls {
+            hash.update(format!("{call} {:?}\n", call.ended.map(Timestamp::as_nanosecond)));
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

@@ -1,0 +1,51 @@
+//! From an [`Answer`] to the writer of its service: one total match, so that a new answer cannot be forgotten.
+
+use super::error::namespace;
+use super::xml::Xml;
+use super::{Service, autoscaling, ec2_xml, elb, ssm, sts};
+use crate::sim::world::api::Answer;
+
+/// The body of the answer to `action`.
+pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
+    let ec2 = |inside: &dyn Fn(&mut Xml)| {
+        Xml::document(&format!("{action}Response"), namespace(Service::Ec2), |xml| {
+            xml.text("requestId", request_id);
+            inside(xml);
+        })
+    };
+    let wrapped = |service: Service, inside: &dyn Fn(&mut Xml)| {
+        Xml::document(&format!("{action}Response"), namespace(service), |xml| {
+            xml.element(&format!("{action}Result"), |xml| inside(xml));
+            xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+        })
+    };
+    match answer {
+        Answer::Instances { items, next } => ec2(&|xml| ec2_xml::instances(xml, items, next.as_deref())),
+        Answer::Statuses { items, next } => ec2(&|xml| ec2_xml::statuses(xml, items, next.as_deref())),
+        Answer::ImageMetadata { items, next } => {
+            ec2(&|xml| ec2_xml::image_metadata(xml, items, next.as_deref()))
+        }
+        Answer::Images { items, next } => ec2(&|xml| ec2_xml::images(xml, items, next.as_deref())),
+        Answer::StateChanges(changes) => ec2(&|xml| ec2_xml::state_changes(xml, changes)),
+        Answer::Done => ec2(&|xml| xml.text("return", "true")),
+        Answer::TargetGroups { items, next } => wrapped(Service::Elb, &|xml| {
+            elb::target_groups(xml, items, next.as_deref())
+        }),
+        Answer::TargetHealth(lines) => wrapped(Service::Elb, &|xml| elb::target_health(xml, lines)),
+        Answer::Groups { items, next } => wrapped(Service::AutoScaling, &|xml| {
+            autoscaling::groups(xml, items, next.as_deref())
+        }),
+        Answer::Identity { account, arn } => wrapped(Service::Sts, &|xml| sts::identity(xml, account, arn)),
+        Answer::Session {
+            access_key,
+            arn,
+            expiration,
+        } => wrapped(Service::Sts, &|xml| {
+            sts::session(xml, access_key, arn, *expiration)
+        }),
+        Answer::Parameter(parameter) => ssm::parameter(parameter),
+        Answer::Parameters { found, invalid } => ssm::parameters(found, invalid),
+        Answer::ParameterVersion(version) => ssm::version(*version),
+        Answer::ParameterDeleted => "{}".to_owned(),
+    }
+}

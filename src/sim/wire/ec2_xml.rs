@@ -1,0 +1,182 @@
+//! EC2's answers.
+
+use std::sync::Arc;
+
+use super::xml::{Xml, time};
+use crate::sim::world::api::{ImageOfInstance, StateChange};
+use crate::sim::world::{CheckStatus, Image, Instance, ScheduledEvent, State};
+
+pub(super) fn instances(xml: &mut Xml, items: &[Arc<Instance>], next: Option<&str>) {
+    xml.list("reservationSet", "item", items, |xml, instance| {
+        xml.text("reservationId", &instance.reservation);
+        xml.text("ownerId", &instance.scope.account);
+        xml.element("groupSet", |_| {});
+        xml.list("instancesSet", "item", [instance], |xml, instance| {
+            write_instance(xml, instance)
+        });
+    });
+    xml.maybe("nextToken", next);
+}
+
+fn write_instance(xml: &mut Xml, i: &Instance) {
+    xml.text("instanceId", &i.id);
+    xml.text("imageId", &i.image);
+    xml.element("instanceState", |xml| state(xml, i.state));
+    xml.text(
+        "privateDnsName",
+        format!(
+            "ip-{}.{}.compute.internal",
+            i.private_ip.replace('.', "-"),
+            i.scope.region
+        ),
+    );
+    xml.text("reason", &i.transition_reason);
+    xml.text("instanceType", &i.instance_type);
+    xml.text("launchTime", time(i.launch_time));
+    xml.element("placement", |xml| {
+        xml.text("availabilityZone", &i.zone);
+        xml.text("groupName", "");
+        xml.text("tenancy", "default");
+    });
+    // A terminated instance has given its address and volumes back.
+    if i.state != State::Terminated {
+        xml.text("privateIpAddress", &i.private_ip);
+        xml.text("subnetId", format!("subnet-{}", i.zone));
+        xml.text("vpcId", format!("vpc-{}", i.scope.region));
+    }
+    if let Some(reason) = &i.reason {
+        xml.element("stateReason", |xml| {
+            xml.text("code", &reason.code);
+            xml.text("message", &reason.message);
+        });
+    }
+    xml.text("architecture", "x86_64");
+    xml.text(
+        "rootDeviceType",
+        if i.ebs_root { "ebs" } else { "instance-store" },
+    );
+    xml.text("rootDeviceName", "/dev/xvda");
+    let volumes = (i.ebs_root && i.state != State::Terminated).then_some(&i.volume);
+    xml.list("blockDeviceMapping", "item", volumes, |xml, volume| {
+        xml.text("deviceName", "/dev/xvda");
+        xml.element("ebs", |xml| {
+            xml.text("volumeId", volume);
+            xml.text("status", "attached");
+            xml.text("deleteOnTermination", "true");
+        });
+    });
+    xml.maybe("instanceLifecycle", i.spot.then_some("spot"));
+    tags(xml, i);
+}
+
+fn state(xml: &mut Xml, state: State) {
+    xml.text("code", state.code().to_string());
+    xml.text("name", state.name());
+}
+
+fn tags(xml: &mut Xml, instance: &Instance) {
+    if instance.tags.is_empty() {
+        return;
+    }
+    xml.list("tagSet", "item", &instance.tags, |xml, (key, tag)| {
+        xml.text("key", key);
+        xml.text("value", &tag.value);
+    });
+}
+
+pub(super) fn statuses(xml: &mut Xml, items: &[Arc<Instance>], next: Option<&str>) {
+    xml.list("instanceStatusSet", "item", items, |xml, i| {
+        xml.text("instanceId", &i.id);
+        xml.text("availabilityZone", &i.zone);
+        if !i.events.is_empty() {
+            xml.list("eventsSet", "item", &i.events, write_event);
+        }
+        xml.element("instanceState", |xml| state(xml, i.state));
+        xml.element("systemStatus", |xml| check(xml, i.system_check));
+        xml.element("instanceStatus", |xml| check(xml, i.instance_check));
+        xml.element("attachedEbsStatus", |xml| check(xml, i.ebs_check));
+    });
+    xml.maybe("nextToken", next);
+}
+
+fn write_event(xml: &mut Xml, event: &ScheduledEvent) {
+    xml.text("instanceEventId", &event.id);
+    xml.text("code", &event.code);
+    xml.text("description", &event.description);
+    xml.text("notBefore", time(event.not_before));
+    xml.maybe("notAfter", event.not_after.map(time));
+    xml.maybe("notBeforeDeadline", event.not_before_deadline.map(time));
+}
+
+fn check(xml: &mut Xml, status: CheckStatus) {
+    xml.text("status", status.name());
+    let detail = match status {
+        CheckStatus::Ok => "passed",
+        CheckStatus::Impaired(_) => "failed",
+        CheckStatus::Initializing => "initializing",
+        CheckStatus::InsufficientData => "insufficient-data",
+        CheckStatus::NotApplicable => return,
+    };
+    xml.list("details", "item", [detail], |xml, detail| {
+        xml.text("name", "reachability");
+        xml.text("status", detail);
+        if let CheckStatus::Impaired(since) = status {
+            xml.text("impairedSince", time(since));
+        }
+    });
+}
+
+pub(super) fn image_metadata(xml: &mut Xml, items: &[ImageOfInstance], next: Option<&str>) {
+    xml.list(
+        "instanceImageMetadataSet",
+        "item",
+        items,
+        |xml, ImageOfInstance { instance: i, image }| {
+            xml.text("instanceId", &i.id);
+            xml.text("instanceType", &i.instance_type);
+            xml.text("launchTime", time(i.launch_time));
+            xml.text("availabilityZone", &i.zone);
+            xml.element("instanceState", |xml| state(xml, i.state));
+            xml.text("instanceOwnerId", &i.scope.account);
+            tags(xml, i);
+            xml.element("imageMetadata", |xml| {
+                xml.text("imageId", &i.image);
+                if let Some(image) = image {
+                    xml.text("name", &image.name);
+                    xml.text("imageOwnerId", &image.owner);
+                    xml.text("imageState", image.state.name());
+                    xml.text("creationDate", time(image.creation));
+                    xml.maybe("deprecationTime", image.deprecation.map(time));
+                    xml.text("imageAllowed", image.is_allowed_in(&i.scope.account).to_string());
+                    xml.text("isPublic", image.public.to_string());
+                }
+            });
+        },
+    );
+    xml.maybe("nextToken", next);
+}
+
+pub(super) fn images(xml: &mut Xml, items: &[Image], next: Option<&str>) {
+    xml.list("imagesSet", "item", items, |xml, image| {
+        xml.text("imageId", &image.id);
+        xml.text("name", &image.name);
+        xml.text("imageState", image.state.name());
+        xml.text("imageOwnerId", &image.owner);
+        xml.text("isPublic", image.public.to_string());
+        xml.text("architecture", "x86_64");
+        xml.text("imageType", "machine");
+        xml.text("rootDeviceType", "ebs");
+        xml.text("rootDeviceName", "/dev/xvda");
+        xml.text("creationDate", time(image.creation));
+        xml.maybe("deprecationTime", image.deprecation.map(time));
+    });
+    xml.maybe("nextToken", next);
+}
+
+pub(super) fn state_changes(xml: &mut Xml, changes: &[StateChange]) {
+    xml.list("instancesSet", "item", changes, |xml, change| {
+        xml.text("instanceId", &change.id);
+        xml.element("currentState", |xml| state(xml, change.current));
+        xml.element("previousState", |xml| state(xml, change.previous));
+    });
+}

@@ -1,0 +1,63 @@
+//! Writing XML: elements and text, nothing else. Infallible, which a writer over `io::Write` is not.
+
+use quick_xml::escape::escape;
+
+/// An XML document under construction.
+#[derive(Debug, Default)]
+pub(super) struct Xml(String);
+
+impl Xml {
+    /// A document with one root element.
+    pub(super) fn document(root: &str, namespace: &str, inside: impl FnOnce(&mut Xml)) -> String {
+        let mut xml = Xml("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned());
+        xml.0.push_str(&format!("<{root} xmlns=\"{namespace}\">"));
+        inside(&mut xml);
+        xml.0.push_str(&format!("</{root}>"));
+        xml.0
+    }
+
+    /// A document without namespace, as errors of EC2 are.
+    pub(super) fn bare(root: &str, inside: impl FnOnce(&mut Xml)) -> String {
+        let mut xml = Xml("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned());
+        xml.element(root, inside);
+        xml.0
+    }
+
+    pub(super) fn element(&mut self, name: &str, inside: impl FnOnce(&mut Xml)) {
+        self.0.push_str(&format!("<{name}>"));
+        inside(self);
+        self.0.push_str(&format!("</{name}>"));
+    }
+
+    pub(super) fn text(&mut self, name: &str, value: impl AsRef<str>) {
+        self.0
+            .push_str(&format!("<{name}>{}</{name}>", escape(value.as_ref())));
+    }
+
+    /// Nothing at all for `None`.
+    pub(super) fn maybe(&mut self, name: &str, value: Option<impl AsRef<str>>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    /// A list: `name` around one `item` element per entry (`item` on EC2, `member` elsewhere).
+    pub(super) fn list<T>(
+        &mut self,
+        name: &str,
+        item: &str,
+        entries: impl IntoIterator<Item = T>,
+        mut each: impl FnMut(&mut Xml, T),
+    ) {
+        self.element(name, |xml| {
+            for entry in entries {
+                xml.element(item, |xml| each(xml, entry));
+            }
+        });
+    }
+}
+
+/// Milliseconds and `Z`, as all services with XML write times.
+pub(super) fn time(at: jiff::Timestamp) -> String {
+    format!("{at:.3}")
+}

@@ -1,0 +1,514 @@
+//! Worlds to begin with. Everything in a new world has been running quietly for a day.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::identity::Key;
+use super::instance::{App, CheckStatus, Instance, Probe, Scope, State, StateReason, TagValue};
+use super::target::{Health, Target, TargetGroup};
+use super::versioned::Versioned;
+use super::webhook::WebhookAnswer;
+use super::{Group, Image, ImageState, Log, Pace, Role, Staleness, World};
+
+/// The account and region that specifications mean unless they say otherwise.
+pub const ACCOUNT: &str = "111122223333";
+pub const REGION: &str = "eu-west-2";
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Collects what a world begins with. [`build`](Self::build) makes it.
+#[derive(Debug, Clone)]
+pub struct WorldBuilder {
+    seed: u64,
+    start: Timestamp,
+    pace: Pace,
+    throttling: bool,
+    accounts: BTreeSet<String>,
+    roles: Vec<Role>,
+    images: Vec<ImageSpec>,
+    instances: Vec<InstanceSpec>,
+    target_groups: Vec<TargetGroupSpec>,
+    groups: Vec<GroupSpec>,
+    webhooks: BTreeMap<String, WebhookAnswer>,
+}
+
+impl WorldBuilder {
+    /// An empty world with one account, starting at 2026-11-22 03:00 UTC.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            start: Timestamp::UNIX_EPOCH + Duration::from_secs(1_795_316_400),
+            pace: Pace::default(),
+            throttling: true,
+            accounts: BTreeSet::from([ACCOUNT.to_owned()]),
+            roles: Vec::new(),
+            images: Vec::new(),
+            instances: Vec::new(),
+            target_groups: Vec::new(),
+            groups: Vec::new(),
+            webhooks: BTreeMap::new(),
+        }
+    }
+
+    pub fn start(mut self, at: Timestamp) -> Self {
+        self.start = at;
+        self
+    }
+
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// No request is ever throttled.
+    pub fn without_throttling(mut self) -> Self {
+        self.throttling = false;
+        self
+    }
+
+    /// A further account, with an access key of its own.
+    pub fn account(mut self, id: &str) -> Self {
+        self.accounts.insert(id.to_owned());
+        self
+    }
+
+    /// A role that can be assumed.
+    pub fn role(mut self, arn: &str, external_id: Option<&str>) -> Self {
+        self.roles.push(Role {
+            arn: arn.to_owned(),
+            external_id: external_id.map(str::to_owned),
+        });
+        self
+    }
+
+    pub fn image(mut self, image: ImageSpec) -> Self {
+        self.images.push(image);
+        self
+    }
+
+    pub fn instance(mut self, instance: InstanceSpec) -> Self {
+        self.instances.push(instance);
+        self
+    }
+
+    pub fn target_group(mut self, group: TargetGroupSpec) -> Self {
+        self.target_groups.push(group);
+        self
+    }
+
+    pub fn group(mut self, group: GroupSpec) -> Self {
+        self.groups.push(group);
+        self
+    }
+
+    /// A host that receives webhooks and answers 200.
+    pub fn webhook(mut self, host: &str) -> Self {
+        self.webhooks.insert(host.to_owned(), WebhookAnswer::Ok);
+        self
+    }
+
+    /// The moment the world begins at.
+    pub fn starts_at(&self) -> Timestamp {
+        self.start
+    }
+
+    pub fn build(self) -> World {
+        let key = |account: &String| Key {
+            account: account.clone(),
+            arn: format!("arn:aws:iam::{account}:user/sim"),
+            expiration: None,
+        };
+        let mut world = World {
+            now: self.start,
+            rng: fastrand::Rng::with_seed(self.seed),
+            pace: self.pace,
+            throttling: self.throttling,
+            staleness: Staleness::default(),
+            keys: self
+                .accounts
+                .iter()
+                .map(|a| (World::access_key(a), key(a)))
+                .collect(),
+            roles: self.roles.into_iter().map(|r| (r.arn.clone(), r)).collect(),
+            instances: BTreeMap::new(),
+            images: BTreeMap::new(),
+            target_groups: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            webhooks: BTreeMap::new(),
+            buckets: Default::default(),
+            no_capacity: BTreeSet::new(),
+            denied: BTreeSet::new(),
+            hidden: BTreeMap::new(),
+            own_writes: BTreeMap::new(),
+            events: BTreeMap::new(),
+            events_made: 0,
+            log: Log::default(),
+        };
+        for (host, answer) in self.webhooks {
+            world.set_webhook(&host, answer);
+        }
+        let since = self.start - DAY;
+        for spec in self.images {
+            world.images.insert(
+                spec.0.id.clone(),
+                Image {
+                    creation: since,
+                    ..spec.0
+                },
+            );
+        }
+        for spec in self.instances {
+            let instance = spec.build(&mut world.rng, since);
+            world
+                .instances
+                .insert(instance.id.clone(), Versioned::new(since, instance));
+        }
+        for spec in self.groups {
+            world
+                .groups
+                .insert((spec.0.scope.clone(), spec.0.name.clone()), spec.0);
+        }
+        for spec in self.target_groups {
+            let group = spec.build(&mut world, since);
+            world.target_groups.insert(group.arn.clone(), group);
+        }
+        world
+    }
+}
+
+/// An image to begin with: available, private to its owner.
+#[derive(Debug, Clone)]
+pub struct ImageSpec(Image);
+
+impl ImageSpec {
+    pub fn new(id: &str) -> Self {
+        Self(Image {
+            id: id.to_owned(),
+            name: format!("image {id}"),
+            owner: ACCOUNT.to_owned(),
+            region: REGION.to_owned(),
+            state: ImageState::Available,
+            public: false,
+            shared_with: BTreeSet::new(),
+            deprecation: None,
+            not_allowed_in: BTreeSet::new(),
+            creation: Timestamp::UNIX_EPOCH,
+        })
+    }
+
+    pub fn owner(mut self, account: &str) -> Self {
+        self.0.owner = account.to_owned();
+        self
+    }
+
+    pub fn region(mut self, region: &str) -> Self {
+        self.0.region = region.to_owned();
+        self
+    }
+
+    pub fn shared_with(mut self, account: &str) -> Self {
+        self.0.shared_with.insert(account.to_owned());
+        self
+    }
+
+    pub fn public(mut self) -> Self {
+        self.0.public = true;
+        self
+    }
+
+    pub fn state(mut self, state: ImageState) -> Self {
+        self.0.state = state;
+        self
+    }
+}
+
+/// An instance to begin with: running, checks passed, serving.
+#[derive(Debug, Clone)]
+pub struct InstanceSpec {
+    id: String,
+    scope: Scope,
+    zone: Option<String>,
+    instance_type: String,
+    image: String,
+    state: State,
+    reason: Option<StateReason>,
+    tags: BTreeMap<String, String>,
+    spot: bool,
+    ebs_root: bool,
+    group: Option<String>,
+    app: App,
+}
+
+impl InstanceSpec {
+    /// `id` in EC2's form: `i-` and 8 or 17 hexadecimal digits.
+    pub fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            scope: Scope::new(ACCOUNT, REGION),
+            zone: None,
+            instance_type: "m5.large".to_owned(),
+            image: incident::IMAGE.to_owned(),
+            state: State::Running,
+            reason: None,
+            tags: BTreeMap::new(),
+            spot: false,
+            ebs_root: true,
+            group: None,
+            app: App::Serving,
+        }
+    }
+
+    pub fn name(self, name: &str) -> Self {
+        self.tag("Name", name)
+    }
+
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    pub fn scope(mut self, account: &str, region: &str) -> Self {
+        self.scope = Scope::new(account, region);
+        self
+    }
+
+    /// Default: the region's zone `a`.
+    pub fn zone(mut self, zone: &str) -> Self {
+        self.zone = Some(zone.to_owned());
+        self
+    }
+
+    pub fn instance_type(mut self, name: &str) -> Self {
+        self.instance_type = name.to_owned();
+        self
+    }
+
+    pub fn image(mut self, id: &str) -> Self {
+        self.image = id.to_owned();
+        self
+    }
+
+    /// Stopped a day ago, for `code`.
+    pub fn stopped(mut self, code: &str) -> Self {
+        self.state = State::Stopped;
+        self.reason = Some(StateReason::of(code));
+        self
+    }
+
+    pub fn spot(mut self) -> Self {
+        self.spot = true;
+        self
+    }
+
+    pub fn instance_store(mut self) -> Self {
+        self.ebs_root = false;
+        self
+    }
+
+    /// A member of an Auto Scaling group.
+    pub fn group(mut self, name: &str) -> Self {
+        self.group = Some(name.to_owned());
+        self.tag("aws:autoscaling:groupName", name)
+    }
+
+    pub fn app(mut self, app: App) -> Self {
+        self.app = app;
+        self
+    }
+
+    fn build(self, rng: &mut fastrand::Rng, since: Timestamp) -> Instance {
+        let running = self.state == State::Running;
+        let check = if running {
+            CheckStatus::Ok
+        } else {
+            CheckStatus::NotApplicable
+        };
+        let tags = self
+            .tags
+            .into_iter()
+            .map(|(key, value)| (key, TagValue { value, since }));
+        let transition_reason = self
+            .reason
+            .as_ref()
+            .map(|r| r.message.clone())
+            .unwrap_or_default();
+        Instance {
+            zone: self.zone.unwrap_or_else(|| format!("{}a", self.scope.region)),
+            private_ip: format!("10.0.{}.{}", rng.u8(..), rng.u8(4..)),
+            reservation: format!("r-0{:016x}", rng.u64(..)),
+            volume: format!("vol-0{:016x}", rng.u64(..)),
+            id: self.id,
+            scope: self.scope,
+            instance_type: self.instance_type,
+            image: self.image,
+            state: self.state,
+            state_since: since,
+            stop_began: (!running).then_some(since),
+            reason: self.reason,
+            transition_reason,
+            launch_time: since,
+            tags: tags.collect(),
+            spot: self.spot,
+            ebs_root: self.ebs_root,
+            group: self.group,
+            system_check: check,
+            instance_check: check,
+            ebs_check: check,
+            events: Vec::new(),
+            app: self.app,
+            app_up: running,
+            host: rng.u64(..),
+            failing_starts: 0,
+            poison: None,
+            generation: 0,
+        }
+    }
+}
+
+/// A target group to begin with, checked every 30 s: two failures are unhealthy, two successes healthy.
+#[derive(Debug, Clone)]
+pub struct TargetGroupSpec {
+    group: TargetGroup,
+    targets: Vec<(String, Option<u16>)>,
+}
+
+impl TargetGroupSpec {
+    pub fn new(name: &str, port: u16) -> Self {
+        let group = TargetGroup {
+            arn: String::new(),
+            name: name.to_owned(),
+            scope: Scope::new(ACCOUNT, REGION),
+            port,
+            in_use: true,
+            target_type: "instance".to_owned(),
+            interval: Duration::from_secs(30),
+            healthy_threshold: 2,
+            unhealthy_threshold: 2,
+            deregistration_delay: Duration::from_secs(60),
+            targets: BTreeMap::new(),
+        };
+        Self {
+            group,
+            targets: Vec::new(),
+        }
+    }
+
+    pub fn scope(mut self, account: &str, region: &str) -> Self {
+        self.group.scope = Scope::new(account, region);
+        self
+    }
+
+    /// Register an instance of the world, on the group's port.
+    pub fn target(mut self, id: &str) -> Self {
+        self.targets.push((id.to_owned(), None));
+        self
+    }
+
+    pub fn target_on(mut self, id: &str, port: u16) -> Self {
+        self.targets.push((id.to_owned(), Some(port)));
+        self
+    }
+
+    pub fn checks(mut self, interval_s: u64, healthy_threshold: u32, unhealthy_threshold: u32) -> Self {
+        self.group.interval = Duration::from_secs(interval_s.max(1));
+        self.group.healthy_threshold = healthy_threshold;
+        self.group.unhealthy_threshold = unhealthy_threshold;
+        self
+    }
+
+    /// No listener forwards to it.
+    pub fn not_in_use(mut self) -> Self {
+        self.group.in_use = false;
+        self
+    }
+
+    pub fn target_type(mut self, kind: &str) -> Self {
+        self.group.target_type = kind.to_owned();
+        self
+    }
+
+    fn build(self, world: &mut World, since: Timestamp) -> TargetGroup {
+        let mut group = self.group;
+        group.arn = target_group_arn(&group.scope, &group.name);
+        for (id, port) in self.targets {
+            let phase = world.draw_phase(group.interval);
+            let probe = world
+                .instance(&id)
+                .map_or(Probe::NotRunning(State::Terminated), |i| i.probe());
+            let health = match probe {
+                Probe::Pass => Health::Healthy,
+                Probe::ErrorCode => Health::UnhealthyErrorCode,
+                Probe::Timeout => Health::UnhealthyTimeout,
+                Probe::NotRunning(state) => Health::NotRunning(state),
+            };
+            let target = Target {
+                health,
+                phase,
+                probe,
+                generation: 0,
+            };
+            group
+                .targets
+                .insert((id, port.unwrap_or(group.port)), Versioned::new(since, target));
+        }
+        group
+    }
+}
+
+/// A target group's ARN: derived from its name, so that a test can write it down.
+pub fn target_group_arn(scope: &Scope, name: &str) -> String {
+    let suffix = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!(
+        "arn:aws:elasticloadbalancing:{}:{}:targetgroup/{name}/{suffix:016x}",
+        scope.region, scope.account
+    )
+}
+
+/// An Auto Scaling group to begin with; its members are the instances that name it.
+#[derive(Debug, Clone)]
+pub struct GroupSpec(Group);
+
+impl GroupSpec {
+    pub fn new(name: &str, min: u32, desired: u32, max: u32) -> Self {
+        Self(Group {
+            name: name.to_owned(),
+            scope: Scope::new(ACCOUNT, REGION),
+            min,
+            max,
+            desired,
+            zones: vec![format!("{REGION}a"), format!("{REGION}b")],
+            target_groups: Vec::new(),
+        })
+    }
+}
+
+/// The incident that keepgreen exists for: two servers behind one load balancer, upload served by green alone.
+pub mod incident {
+    use super::{ImageSpec, InstanceSpec, TargetGroupSpec, WorldBuilder};
+
+    /// The image of both.
+    pub const IMAGE: &str = "ami-0a11d00d5eed0c0de";
+    pub const BLUE: &str = "i-0b1ee000000000001";
+    pub const GREEN: &str = "i-09ee2000000000002";
+    /// Both, on 8080.
+    pub const TIS_PROD: &str = "tis-prod";
+    /// Green alone, on 8443.
+    pub const TIS_UPLOAD: &str = "tis-upload";
+
+    /// The evening before: everything serves.
+    pub fn world(seed: u64) -> WorldBuilder {
+        WorldBuilder::new(seed)
+            .image(ImageSpec::new(IMAGE))
+            .instance(InstanceSpec::new(BLUE).name("tis-prod-blue").zone("eu-west-2a"))
+            .instance(InstanceSpec::new(GREEN).name("tis-prod-green").zone("eu-west-2b"))
+            .target_group(TargetGroupSpec::new(TIS_PROD, 8080).target(BLUE).target(GREEN))
+            .target_group(TargetGroupSpec::new(TIS_UPLOAD, 8443).target(GREEN))
+            .webhook("hooks.slack.test")
+            .webhook("heartbeat.test")
+    }
+}

@@ -1,0 +1,209 @@
+//! EC2's calls that change something: start, stop, terminate, tags.
+//!
+//! A batch is checked whole before any of it is done: one bad id fails it, and nothing happens (aws-facts §5).
+
+use std::collections::BTreeMap;
+
+use super::World;
+use super::api::{Answer, ApiError, Caller, Response, StateChange};
+use super::ec2_read::{check_ids, not_found};
+use super::instance::{Instance, State, TagValue};
+
+impl World {
+    pub(super) fn start_instances(&mut self, caller: &Caller, ids: &[String], dry_run: bool) -> Response {
+        self.check_batch(caller, ids)?;
+        for instance in ids.iter().filter_map(|id| self.instance(id)) {
+            if let Some(code) = &instance.poison {
+                let text = format!("The instance '{}' cannot be started.", instance.id);
+                return Err(ApiError::new(code.clone(), text));
+            }
+            if !matches!(instance.state, State::Stopped | State::Running | State::Pending) {
+                return Err(incorrect_state(instance, "started"));
+            }
+        }
+        for instance in ids.iter().filter_map(|id| self.instance(id)) {
+            if instance.state == State::Stopped && !self.has_capacity(&instance.zone, &instance.instance_type)
+            {
+                return Err(no_capacity(instance));
+            }
+        }
+        answer_dry_run(dry_run)?;
+        self.change(ids, |world, id, state| {
+            if state == State::Stopped {
+                world.begin_start(id);
+            }
+        })
+    }
+
+    pub(super) fn stop_instances(&mut self, caller: &Caller, ids: &[String], dry_run: bool) -> Response {
+        self.check_batch(caller, ids)?;
+        for instance in ids.iter().filter_map(|id| self.instance(id)) {
+            if !instance.ebs_root {
+                let text = format!(
+                    "The instance '{}' does not have an 'ebs' root device type and cannot be stopped",
+                    instance.id
+                );
+                return Err(ApiError::new("UnsupportedOperation", text));
+            }
+            if matches!(instance.state, State::ShuttingDown | State::Terminated) {
+                return Err(incorrect_state(instance, "stopped"));
+            }
+        }
+        answer_dry_run(dry_run)?;
+        let transition = self.user_initiated();
+        self.change(ids, |world, id, state| {
+            if matches!(state, State::Running | State::Pending) {
+                world.begin_stop(id, "Client.UserInitiatedShutdown", &transition);
+            }
+        })
+    }
+
+    pub(super) fn terminate_instances(&mut self, caller: &Caller, ids: &[String], dry_run: bool) -> Response {
+        self.check_batch(caller, ids)?;
+        answer_dry_run(dry_run)?;
+        let transition = self.user_initiated();
+        self.change(ids, |world, id, state| {
+            if !matches!(state, State::ShuttingDown | State::Terminated) {
+                world.begin_terminate(id, "Client.UserInitiatedShutdown", &transition);
+            }
+        })
+    }
+
+    pub(super) fn create_tags(
+        &mut self,
+        caller: &Caller,
+        ids: &[String],
+        tags: &BTreeMap<String, String>,
+        dry_run: bool,
+    ) -> Response {
+        self.check_batch(caller, ids)?;
+        if let Some(key) = tags.keys().find(|key| key.starts_with("aws:")) {
+            let text = format!("Tag keys starting with 'aws:' are reserved for internal use: {key}");
+            return Err(ApiError::new("InvalidParameterValue", text));
+        }
+        answer_dry_run(dry_run)?;
+        for id in ids {
+            for (key, value) in tags {
+                self.set_tag(id, key, Some(value));
+            }
+            self.own_write(id);
+        }
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn delete_tags(
+        &mut self,
+        caller: &Caller,
+        ids: &[String],
+        tags: &[(String, Option<String>)],
+        dry_run: bool,
+    ) -> Response {
+        self.check_batch(caller, ids)?;
+        answer_dry_run(dry_run)?;
+        for id in ids {
+            for (key, value) in tags {
+                let present = self.instance(id).and_then(|i| i.tag(key)).map(str::to_owned);
+                if present.is_some() && (value.is_none() || *value == present) {
+                    self.set_tag(id, key, None);
+                }
+            }
+            self.own_write(id);
+        }
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn set_tag(&mut self, id: &str, key: &str, value: Option<&str>) {
+        let now = self.now;
+        self.edit(id, |i| match value {
+            Some(value) => {
+                i.tags.insert(
+                    key.to_owned(),
+                    TagValue {
+                        value: value.to_owned(),
+                        since: now,
+                    },
+                );
+            }
+            None => {
+                i.tags.remove(key);
+            }
+        });
+        match value {
+            Some(value) => self.note(id, format!("tag {key} = {value:?}")),
+            None => self.note(id, format!("tag {key} deleted")),
+        }
+    }
+
+    /// EC2's text for a stop that a user asked for.
+    pub(super) fn user_initiated(&self) -> String {
+        format!("User initiated ({} GMT)", self.now.strftime("%Y-%m-%d %H:%M:%S"))
+    }
+
+    pub(super) fn has_capacity(&self, zone: &str, instance_type: &str) -> bool {
+        !self.no_capacity.contains(&(zone.to_owned(), None))
+            && !self
+                .no_capacity
+                .contains(&(zone.to_owned(), Some(instance_type.to_owned())))
+    }
+
+    /// Ids must have the right form and exist for this caller, in truth.
+    fn check_batch(&self, caller: &Caller, ids: &[String]) -> Result<(), ApiError> {
+        if ids.is_empty() {
+            return Err(ApiError::new(
+                "MissingParameter",
+                "The request must contain the parameter InstanceId",
+            ));
+        }
+        check_ids(ids)?;
+        let scope = caller.scope();
+        let is_here = |id: &String| self.instance(id).is_some_and(|i| i.scope == scope);
+        let missing: Vec<&str> = ids.iter().filter(|id| !is_here(id)).map(String::as_str).collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(not_found(&missing))
+        }
+    }
+
+    fn change(&mut self, ids: &[String], act: impl Fn(&mut World, &str, State)) -> Response {
+        let mut changes = Vec::new();
+        for id in ids {
+            let Some(previous) = self.instance(id).map(|i| i.state) else {
+                continue;
+            };
+            act(self, id, previous);
+            let current = self.instance(id).map_or(previous, |i| i.state);
+            changes.push(StateChange {
+                id: id.clone(),
+                previous,
+                current,
+            });
+            self.own_write(id);
+        }
+        Ok(Answer::StateChanges(changes))
+    }
+}
+
+fn answer_dry_run(dry_run: bool) -> Result<(), ApiError> {
+    if dry_run {
+        let text = "Request would have succeeded, but DryRun flag is set.";
+        return Err(ApiError::with_status(412, "DryRunOperation", text));
+    }
+    Ok(())
+}
+
+fn incorrect_state(instance: &Instance, verb: &str) -> ApiError {
+    let text = format!(
+        "The instance '{}' is not in a state from which it can be {verb}.",
+        instance.id
+    );
+    ApiError::new("IncorrectInstanceState", text)
+}
+
+fn no_capacity(instance: &Instance) -> ApiError {
+    let text = format!(
+        "We currently do not have sufficient {} capacity in the Availability Zone you requested ({}).",
+        instance.instance_type, instance.zone
+    );
+    ApiError::with_status(500, "InsufficientInstanceCapacity", text)
+}

@@ -1,0 +1,307 @@
+//! The simulated AWS itself: a synchronous state machine without I/O, clocks or SDK types.
+//!
+//! Time is handed in: [`World::call`] answers one request at a moment, [`World::step`] lets everything that is due by
+//! a moment happen, and [`World::next_event`] says when something is due next. The same seed and the same calls give
+//! the same world, byte for byte: one random generator, ordered maps, no addresses or hashes anywhere.
+//!
+//! One file a room: `life` (instances' states), `ec2_read`, `ec2_write`, `images`, `balancer`, `group`, `parameter`,
+//! `identity`; `control` is what AWS and people do behind the controller's back. A new service is a new file with
+//! its data and operations, a variant of [`api::Operation`] each, and a line in [`World::answer`].
+//!
+//! Reads may be stale on request ([`Staleness`]): objects are [`versioned::Versioned`], and the oracles always judge
+//! by the newest version, whatever a reader was shown.
+
+pub mod api;
+mod balancer;
+pub mod builder;
+mod control;
+mod ec2_read;
+mod ec2_write;
+mod filter;
+mod group;
+mod identity;
+mod image;
+mod images;
+mod instance;
+mod life;
+mod log;
+mod page;
+mod parameter;
+mod target;
+mod throttle;
+pub mod versioned;
+pub mod webhook;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use self::api::{ApiError, Caller, Operation, Request, Response};
+pub use self::builder::{GroupSpec, ImageSpec, InstanceSpec, TargetGroupSpec, WorldBuilder, incident};
+pub use self::group::Group;
+pub use self::identity::Role;
+pub use self::image::{Image, ImageState};
+pub use self::instance::{
+    App, Check, CheckStatus, Instance, Probe, ScheduledEvent, Scope, State, StateReason, TagValue,
+};
+use self::life::Event;
+pub use self::log::{Entry, Log};
+pub use self::page::page_number;
+pub use self::parameter::Parameter;
+pub use self::target::{Health, Target, TargetGroup, TargetHealth};
+use self::versioned::Versioned;
+
+/// How long things take in this world; each time is drawn from its range.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// From `pending` to `running`.
+    pub boot_s: RangeInclusive<u64>,
+    /// From `stopping` to `stopped`.
+    pub stop_s: RangeInclusive<u64>,
+    /// From `shutting-down` to `terminated`.
+    pub terminate_s: RangeInclusive<u64>,
+    /// From `running` to passed status checks.
+    pub checks_s: RangeInclusive<u64>,
+    /// From `running` to an application that answers.
+    pub app_s: RangeInclusive<u64>,
+    /// A new target's registration.
+    pub register_s: RangeInclusive<u64>,
+}
+
+impl Default for Pace {
+    /// What EC2 takes for small Linux instances.
+    fn default() -> Self {
+        Self {
+            boot_s: 6..=25,
+            stop_s: 10..=45,
+            terminate_s: 15..=60,
+            checks_s: 60..=150,
+            app_s: 15..=50,
+            register_s: 2..=8,
+        }
+    }
+}
+
+/// How far reads lag behind the truth. Zero: not at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Staleness {
+    /// Every read shows the world of this long ago.
+    pub reads_lag: Duration,
+    /// What a caller has changed stays invisible in reads for this long.
+    pub own_writes_hidden: Duration,
+}
+
+/// The world: every account and region, all that lives there, and what is about to happen.
+#[derive(Debug, Clone)]
+pub struct World {
+    now: Timestamp,
+    rng: fastrand::Rng,
+    pace: Pace,
+    throttling: bool,
+    staleness: Staleness,
+    /// Access key → who that is.
+    keys: BTreeMap<String, identity::Key>,
+    roles: BTreeMap<String, Role>,
+    instances: BTreeMap<String, Versioned<Instance>>,
+    images: BTreeMap<String, Image>,
+    target_groups: BTreeMap<String, TargetGroup>,
+    groups: BTreeMap<(Scope, String), Group>,
+    parameters: BTreeMap<(Scope, String), Versioned<Parameter>>,
+    webhooks: BTreeMap<String, webhook::Webhook>,
+    buckets: throttle::Buckets,
+    /// Zone and instance type (`None`: all types) that have no capacity.
+    no_capacity: BTreeSet<(String, Option<String>)>,
+    /// Account and action that are not authorised.
+    denied: BTreeSet<(String, String)>,
+    /// Existing instances that no read shows, until then.
+    hidden: BTreeMap<String, Timestamp>,
+    /// Subject → when a caller last changed it.
+    own_writes: BTreeMap<String, Timestamp>,
+    events: BTreeMap<(Timestamp, u64), Event>,
+    events_made: u64,
+    log: Log,
+}
+
+impl World {
+    /// Answer one request at `now`, after everything that is due by then has happened.
+    pub fn call(&mut self, now: Timestamp, request: &Request) -> Response {
+        self.step(now);
+        let (caller, operation) = (&request.caller, &request.operation);
+        if self.throttling && !self.buckets.admit(self.now, caller, operation) {
+            return Err(ApiError::throttled());
+        }
+        if self
+            .denied
+            .contains(&(caller.account.clone(), operation.name().to_owned()))
+        {
+            return Err(ApiError::not_authorized(operation.name()));
+        }
+        self.answer(caller, operation)
+    }
+
+    /// When the next thing is due to happen by itself.
+    pub fn next_event(&self) -> Option<Timestamp> {
+        self.events.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Let everything happen that is due by `now`, in order. Time never runs backwards: an earlier `now` does nothing.
+    pub fn step(&mut self, now: Timestamp) {
+        while let Some(entry) = self.events.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let ((at, _), event) = entry.remove_entry();
+            self.now = self.now.max(at);
+            self.happen(event);
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// The world's time.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// What happened so far.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The instance, in truth; terminated ones for as long as EC2 shows them.
+    pub fn instance(&self, id: &str) -> Option<&Arc<Instance>> {
+        self.instances.get(id)?.now()
+    }
+
+    /// Everything the instance was, in truth, at some moment since `from`.
+    pub fn instance_since(&self, id: &str, from: Timestamp) -> Vec<Arc<Instance>> {
+        let versions = self.instances.get(id);
+        versions
+            .map(|v| v.between(from, self.now).cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// All instances, in truth, by id.
+    pub fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.instances.values().filter_map(Versioned::now)
+    }
+
+    /// The image, in truth.
+    pub fn image(&self, id: &str) -> Option<&Image> {
+        self.images.get(id)
+    }
+
+    /// All target groups, in truth, by ARN.
+    pub fn target_groups(&self) -> impl Iterator<Item = &TargetGroup> {
+        self.target_groups.values()
+    }
+
+    /// The one target group of this name or ARN; `None` also if the name is in use in several accounts or regions.
+    pub fn target_group(&self, name: &str) -> Option<&TargetGroup> {
+        let mut found = self
+            .target_groups
+            .values()
+            .filter(|g| g.name == name || g.arn == name);
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// How long reads lag now.
+    pub fn staleness(&self) -> Staleness {
+        self.staleness
+    }
+
+    fn answer(&mut self, caller: &Caller, operation: &Operation) -> Response {
+        match operation {
+            Operation::DescribeInstances { ids, filters, page } => {
+                self.describe_instances(caller, ids, filters, page)
+            }
+            Operation::DescribeInstanceStatus {
+                ids,
+                filters,
+                all,
+                page,
+            } => self.describe_instance_status(caller, ids, filters, *all, page),
+            Operation::DescribeInstanceImageMetadata { ids, filters, page } => {
+                self.describe_instance_image_metadata(caller, ids, filters, page)
+            }
+            Operation::DescribeImages(asked) => self.describe_images(caller, asked),
+            Operation::StartInstances { ids, dry_run } => self.start_instances(caller, ids, *dry_run),
+            Operation::StopInstances { ids, dry_run, .. } => self.stop_instances(caller, ids, *dry_run),
+            Operation::TerminateInstances { ids, dry_run } => self.terminate_instances(caller, ids, *dry_run),
+            Operation::CreateTags { ids, tags, dry_run } => self.create_tags(caller, ids, tags, *dry_run),
+            Operation::DeleteTags { ids, tags, dry_run } => self.delete_tags(caller, ids, tags, *dry_run),
+            Operation::DescribeTargetGroups { names, arns, page } => {
+                self.describe_target_groups(caller, names, arns, page)
+            }
+            Operation::DescribeTargetHealth { arn, targets } => {
+                self.describe_target_health(caller, arn, targets)
+            }
+            Operation::DescribeAutoScalingGroups { names, page } => self.describe_groups(caller, names, page),
+            Operation::GetParameter { name } => self.get_parameter(caller, name),
+            Operation::GetParameters { names } => self.get_parameters(caller, names),
+            Operation::PutParameter {
+                name,
+                value,
+                kind,
+                overwrite,
+            } => self.put_parameter(caller, name, value, kind.as_deref(), *overwrite),
+            Operation::DeleteParameter { name } => self.delete_parameter(caller, name),
+            Operation::GetCallerIdentity => Ok(self.caller_identity(caller)),
+            Operation::AssumeRole {
+                role,
+                session,
+                external_id,
+                seconds,
+            } => self.assume_role(role, session, external_id.as_deref(), *seconds),
+        }
+    }
+
+    /// The moment whose truth a read of `subject` shows now.
+    fn read_time(&self, subject: &str) -> Timestamp {
+        let lagging = self.now - self.staleness.reads_lag;
+        match self.own_writes.get(subject) {
+            Some(written) if self.now < *written + self.staleness.own_writes_hidden => {
+                lagging.min(*written - Duration::from_nanos(1))
+            }
+            _ => lagging,
+        }
+    }
+
+    /// A caller has just changed `subject`.
+    fn own_write(&mut self, subject: &str) {
+        self.own_writes.insert(subject.to_owned(), self.now);
+    }
+
+    fn note(&mut self, subject: &str, what: impl Into<String>) {
+        self.log.push(Entry {
+            at: self.now,
+            subject: subject.to_owned(),
+            what: what.into(),
+        });
+    }
+
+    fn draw(&mut self, seconds: &RangeInclusive<u64>) -> Duration {
+        Duration::from_millis(self.rng.u64(seconds.start() * 1000..=seconds.end() * 1000))
+    }
+
+    fn schedule(&mut self, after: Duration, event: Event) {
+        self.schedule_at(self.now + after, event);
+    }
+
+    fn schedule_at(&mut self, at: Timestamp, event: Event) {
+        self.events.insert((at, self.events_made), event);
+        self.events_made += 1;
+    }
+}
+
+impl Caller {
+    /// Where this caller's request looks.
+    pub fn scope(&self) -> Scope {
+        Scope {
+            account: self.account.clone(),
+            region: self.region.clone(),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The controller's production code against the simulated AWS, on virtual time.
+
+mod crash;
+mod incident;
+mod pauses;
+mod stage;
