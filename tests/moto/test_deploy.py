@@ -1,7 +1,10 @@
-"""deploy/: the policies allow exactly what the program calls, and the template makes exactly these policies."""
+"""deploy/: the policies allow exactly what the program calls, the template makes exactly these policies, the unit is as
+hard as it says, and the runbook knows every word that a person may be shown."""
 
 import json
 import re
+import shutil
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -122,6 +125,39 @@ class Template(LauncherTest):
     def test_the_policy_is_one_that_the_launcher_can_enforce(self):
         document = {"Version": "2012-10-17", "Statement": statements("iam-policy.json")}
         self.post("iam", policy=document)
+
+
+class Unit(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed here")
+    def test_its_exposure_is_at_most_2(self):
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager"]
+        run = subprocess.run([*command, DEPLOY / "keepgreen.service"], capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+    def test_it_hands_over_every_secret_that_the_sample_config_names(self):
+        named = set(re.findall(r"file:/run/credentials/keepgreen.service/([a-z-]+)", (DEPLOY / "config.yaml").read_text()))
+        handed = set(re.findall(r"(?m)^LoadCredential=([a-z-]+):", (DEPLOY / "keepgreen.service").read_text()))
+        self.assertEqual(named, handed)
+        self.assertTrue(named)
+
+
+class Runbook(unittest.TestCase):
+    def assert_known(self, source, enum):
+        text = (ROOT / source).read_text()
+        body = text.partition(f"pub enum {enum} {{")[2].partition("\n}")[0]
+        words = [
+            re.sub("(?<!^)(?=[A-Z])", "-", name).lower()
+            for name in re.findall(r"(?m)^    ([A-Z]\w*)\s*[,{(]", body)
+        ]
+        self.assertGreater(len(words), 10)
+        runbook = (DEPLOY / "runbook.md").read_text()
+        self.assertEqual([word for word in words if f"| `{word}` |" not in runbook], [])
+
+    def test_every_finding_has_its_line(self):
+        self.assert_known("src/decide/finding.rs", "FindingKind")
+
+    def test_every_hold_has_its_line(self):
+        self.assert_known("src/decide/hold.rs", "HoldReason")
 
 
 if __name__ == "__main__":
