@@ -1,5 +1,5 @@
 //! What happens to every request right before it leaves: the list that it must be on, the send gate of a mutation, and
-//! the counting of the SDK's own retries.
+//! the counting of the SDK's own retries; and to every answer to a read: whether it is whole.
 //!
 //! All of it is in the SDK's interceptors, inside the client, so that no caller can forget it. A refusal is
 //! [`HeldBack`], which the error table knows to mean that nothing was sent.
@@ -12,7 +12,9 @@ use crate::env::Clock;
 use crate::model::Stamp;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
@@ -131,6 +133,55 @@ impl Intercept for SendGate {
     }
 }
 
+/// Refuses an XML answer that breaks off.
+///
+/// The SDK's parser takes the end of the text for the end of every open element, so that a listing that was cut on
+/// its way reads as a shorter one: instances would be missing from an answer that looks complete.
+#[derive(Debug)]
+pub struct WholeAnswers;
+
+#[dyn_dispatch_hint]
+impl Intercept for WholeAnswers {
+    fn name(&self) -> &'static str {
+        "WholeAnswers"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        let body = response.body().bytes().unwrap_or_default();
+        if response.status().is_success() && is_cut_xml(body) {
+            return Err("AWS's answer breaks off in the middle".into());
+        }
+        Ok(())
+    }
+}
+
+/// Whether this begins as XML and does not end with the end of its outermost element.
+fn is_cut_xml(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    let root = text
+        .strip_prefix("<?")
+        .and_then(|text| text.split_once("?>"))
+        .map_or(text, |(_, root)| root.trim());
+    let Some(root) = root.strip_prefix('<') else {
+        return text.starts_with("<?");
+    };
+    let name: String = root
+        .chars()
+        .take_while(|c| !c.is_whitespace() && !matches!(c, '>' | '/'))
+        .collect();
+    let is_empty_element = root
+        .find('>')
+        .is_some_and(|end| end + 1 == root.len() && root.ends_with("/>"));
+    !is_empty_element && !root.ends_with(&format!("</{name}>"))
+}
+
 /// Charges the budget for requests that the SDK repeats by itself; the first one was asked for.
 #[derive(Debug)]
 pub struct CountRetries {
@@ -207,6 +258,19 @@ mod tests {
         json.headers_mut()
             .insert("X-Amz-Target", "AmazonSSM.GetParameters");
         assert_eq!(action_on_the_wire(&json).as_deref(), Some("GetParameters"));
+    }
+
+    #[test]
+    fn an_answer_is_whole_if_its_outermost_element_ends() {
+        let whole = "<?xml version=\"1.0\"?>\n<R xmlns=\"http://ec2\"><a><b>1</b></a></R>\n";
+        assert!(!is_cut_xml(whole.as_bytes()));
+        let last = whole.trim_end().len();
+        for end in 1..last {
+            assert!(is_cut_xml(&whole.as_bytes()[..end]), "{}", &whole[..end]);
+        }
+        for other in ["<R/>", "<R a=\"b\"/>", "{\"Parameters\":[]}", ""] {
+            assert!(!is_cut_xml(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::api::Kind;
 use super::budget::Budgets;
 use super::call::Caller;
 use super::config::{Scope, ScopeKey, Sdk, client, read_retries, read_timeouts};
-use super::interceptors::{CountRetries, OnlyThese};
+use super::interceptors::{CountRetries, OnlyThese, WholeAnswers};
 use crate::model::{AwsError, Region};
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 
@@ -69,13 +69,14 @@ impl Reader {
 }
 
 /// Permanent: the SDK can otherwise switch an interceptor off for one request.
-fn read_guards(scope: &Scope, budgets: &Budgets) -> [SharedInterceptor; 2] {
+fn read_guards(scope: &Scope, budgets: &Budgets) -> [SharedInterceptor; 3] {
     [
         SharedInterceptor::permanent(CountRetries {
             budgets: budgets.clone(),
             purse: scope.purse.clone(),
         }),
         SharedInterceptor::permanent(OnlyThese { kinds: &[Kind::Read] }),
+        SharedInterceptor::permanent(WholeAnswers),
     ]
 }
 

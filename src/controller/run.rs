@@ -45,6 +45,7 @@ pub async fn run(
     // Each service is heard of as soon as it is done, not when the slowest of its scope is.
     let (done, mut news) = mpsc::unbounded_channel::<Passed>();
     let mut goodbye: Option<Duration> = None;
+    let mut nobody_left = false;
     let mut books = clock.boot();
     loop {
         let now = clock.boot();
@@ -69,7 +70,7 @@ pub async fn run(
                 turn.done(&passed);
             }
             Some(()) = passes.next() => report(rounds.check_breakers(turn.since_breakers()).await),
-            message = messages.recv() => match message {
+            message = messages.recv(), if !nobody_left => match message {
                 Some(Message::Reload) if goodbye.is_none() => {
                     report(rounds.reload().await);
                     turn.take_over_fleet();
@@ -83,12 +84,7 @@ pub async fn run(
                     if let Some(hands) = &rounds.hands {
                         hands.stopping.store(true, Ordering::Relaxed);
                     }
-                    if message.is_none() && passes.is_empty() {
-                        break;
-                    }
-                    if message.is_none() {
-                        clock.sleep(wait).await;
-                    }
+                    nobody_left = message.is_none();
                 }
             },
             () = clock.sleep(wait) => {}

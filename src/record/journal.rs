@@ -40,6 +40,13 @@ impl Journal {
         Ok(store.map(|store| Self::of(store, env)))
     }
 
+    /// See [`Store::open_beside`].
+    pub async fn open_beside(folder: &Path, env: &Env) -> Result<Self, RecordError> {
+        let folder = folder.to_owned();
+        let store = env.blocking.run(move || Store::open_beside(&folder)).await??;
+        Ok(Self::of(store, env))
+    }
+
     fn of(store: Store, env: &Env) -> Self {
         Self {
             store: Arc::new(Mutex::new(store)),

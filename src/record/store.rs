@@ -31,12 +31,12 @@ const WAL_BYTES_KEPT: u32 = 8 * 1024 * 1024;
 /// locks out the other.
 const READER_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How a journal is opened for writing; the default is the controller's.
+/// How long a command that writes one thing beside a controller waits for its transactions, of a few milliseconds each.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What tests and the simulation do to a journal; nothing in production.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// How long to wait for another process's transaction. Zero for the controller, which tries again at the next pass; a
-    /// command that writes one thing beside it waits instead.
-    pub patience: Duration,
     /// The journal may not grow beyond this many pages: a full disk.
     pub max_pages: Option<u32>,
     pub hook: Option<Arc<dyn CommitHook>>,
@@ -83,6 +83,8 @@ pub struct Store {
     access: Access,
     /// `None` after an error that may be the connection's fault; the next operation opens another.
     connection: Option<Connection>,
+    /// How long to wait for another process's transaction.
+    patience: Duration,
     options: Options,
     dead: bool,
     /// When entries that nobody needs any more were last removed, in milliseconds since 1970.
@@ -93,6 +95,16 @@ impl Store {
     /// Opens the journal in `folder`, making both if they do not exist, for their owner alone. A folder that exists
     /// keeps its mode: somebody may have opened it to others so that they can set a pause flag in it.
     pub fn open(folder: &Path, options: Options) -> Result<Self, RecordError> {
+        Self::open_for_writing(folder, Duration::ZERO, options)
+    }
+
+    /// Opens the journal in `folder` for a command that writes one thing, beside a running controller or without one:
+    /// like [`Store::open`], but each operation waits for the controller's instead of failing at once.
+    pub fn open_beside(folder: &Path) -> Result<Self, RecordError> {
+        Self::open_for_writing(folder, COMMAND_PATIENCE, Options::default())
+    }
+
+    fn open_for_writing(folder: &Path, patience: Duration, options: Options) -> Result<Self, RecordError> {
         let path = folder.join(FILE_NAME);
         let io = |error: std::io::Error| RecordError::from_io(&path, &error);
         DirBuilder::new()
@@ -117,12 +129,13 @@ impl Store {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(io)?;
-        let mut connection = connect(&path, Access::Write, &options)?;
+        let mut connection = connect(&path, Access::Write, patience, &options)?;
         schema::migrate(&mut connection, &path)?;
         verify(&connection, &path)?;
         Ok(Self {
             identity: (metadata.dev(), metadata.ino()),
             access: Access::Write,
+            patience,
             connection: Some(connection),
             options,
             dead: false,
@@ -140,11 +153,9 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(RecordError::from_io(&path, &error).for_reader()),
         };
-        let options = Options {
-            patience: READER_PATIENCE,
-            ..Options::default()
-        };
-        let connection = connect(&path, Access::Read, &options).map_err(RecordError::for_reader)?;
+        let options = Options::default();
+        let connection =
+            connect(&path, Access::Read, READER_PATIENCE, &options).map_err(RecordError::for_reader)?;
         if schema::check(&connection, &path).map_err(RecordError::for_reader)? == 0 {
             // A controller is just making it.
             return Ok(None);
@@ -152,6 +163,7 @@ impl Store {
         Ok(Some(Self {
             identity: (metadata.dev(), metadata.ino()),
             access: Access::Read,
+            patience: READER_PATIENCE,
             connection: Some(connection),
             options,
             dead: false,
@@ -228,7 +240,7 @@ impl Store {
             Some(connection) => connection,
             None => {
                 self.require_in_place()?;
-                let connection = connect(&self.path, self.access, &self.options)?;
+                let connection = connect(&self.path, self.access, self.patience, &self.options)?;
                 schema::check(&connection, &self.path)?;
                 connection
             }
@@ -255,7 +267,12 @@ impl Store {
     }
 }
 
-fn connect(path: &Path, access: Access, options: &Options) -> Result<Connection, RecordError> {
+fn connect(
+    path: &Path,
+    access: Access,
+    patience: Duration,
+    options: &Options,
+) -> Result<Connection, RecordError> {
     let sqlite = |error: rusqlite::Error| RecordError::from_sqlite(path, &error);
     let flags = match access {
         Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
@@ -263,7 +280,7 @@ fn connect(path: &Path, access: Access, options: &Options) -> Result<Connection,
     };
     let connection =
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
-    connection.busy_timeout(options.patience).map_err(sqlite)?;
+    connection.busy_timeout(patience).map_err(sqlite)?;
     // Before anything is set: a newer version's journal is left untouched.
     schema::check(&connection, path)?;
     if access == Access::Write {
@@ -448,17 +465,12 @@ mod tests {
     #[test]
     fn a_command_beside_the_controller_waits_for_it_instead() {
         let folder = tempfile::tempdir().unwrap();
-        let patience = Duration::from_secs(3);
-        let options = Options {
-            patience,
-            ..Options::default()
-        };
         let timeout = |mut store: Store| {
             let read =
                 |c: &Connection| Ok(c.pragma_query_value(None, "busy_timeout", |row| row.get::<_, i64>(0))?);
             store.read(read).unwrap()
         };
-        assert_eq!(timeout(Store::open(folder.path(), options).unwrap()), 3000);
+        assert_eq!(timeout(Store::open_beside(folder.path()).unwrap()), 5000);
         assert_eq!(
             timeout(Store::open_read_only(folder.path()).unwrap().unwrap()),
             2000

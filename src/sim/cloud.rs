@@ -21,8 +21,9 @@ use super::crash::{Actor, Incarnation};
 use super::deliver::{Delivery, Parcel};
 use super::fault::{CallFacts, Fault, Rules, When};
 use super::oracle::{Declared, Oracle, Violation};
-use super::trace::{CallRecord, Outcome, Trace};
+use super::trace::{self, CallRecord, Outcome, Trace};
 use super::world::World;
+use super::world::api::Operation;
 
 /// More calls at one instant of virtual time are a loop that does not wait: each call takes at least a millisecond,
 /// so only that many at once could be honest.
@@ -184,6 +185,7 @@ impl Cloud {
         let now = self.clock.now();
         parcel.sent = now;
         let account = parcel.account(&state.world);
+        let (params, params_hash) = trace::abridge(&parcel.params());
         let number = state.trace.begin(CallRecord {
             number: 0,
             call,
@@ -194,7 +196,9 @@ impl Cloud {
             action: parcel.action.clone(),
             account,
             region: parcel.region(),
-            params: parcel.params(),
+            subjects: parcel.operation().map(subjects_of).unwrap_or_default(),
+            params,
+            params_hash,
             is_write: parcel.operation().is_some_and(|o| o.is_write()),
             outcome: Outcome::Open,
         });
@@ -268,6 +272,10 @@ impl State {
         }
         self.world.step(now);
     }
+}
+
+fn subjects_of(operation: &Operation) -> Vec<String> {
+    operation.subjects().into_iter().map(str::to_owned).collect()
 }
 
 impl Parcel {

@@ -43,7 +43,7 @@ pub(super) enum Delivery {
 
 impl Parcel {
     pub(super) fn new(request: HttpRequest) -> Self {
-        let endpoint = address::endpoint_of(&request, false);
+        let endpoint = address::endpoint_of(&request);
         let action = match &endpoint {
             Some(endpoint) => wire::action_of(endpoint.service, &request),
             None => request.method.clone(),

@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::crash::Actor;
 
+/// So many characters of a call's parameters are shown.
+const PARAMS_SHOWN: usize = 200;
+
 /// How a call ended, as its sender saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -57,8 +60,12 @@ pub struct CallRecord {
     pub action: String,
     pub account: String,
     pub region: String,
-    /// Sorted parameters (a webhook's body).
+    /// The ids and names it asks for.
+    pub subjects: Vec<String>,
+    /// The beginning of its sorted parameters (of a webhook's body).
     pub params: String,
+    /// SHA-256 over all of them, the first 16 hexadecimal digits.
+    pub params_hash: String,
     /// It changes what AWS holds: instances, tags, parameters.
     pub is_write: bool,
     pub outcome: Outcome,
@@ -112,8 +119,22 @@ impl Trace {
     pub(super) fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for call in &self.calls {
-            hash.update(format!("{call} {:?}\n", call.ended.map(Timestamp::as_nanosecond)));
+            let ended = call.ended.map(Timestamp::as_nanosecond);
+            hash.update(format!("{call} {} {ended:?}\n", call.params_hash));
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&hash.finalize())
     }
+}
+
+/// What a record keeps of parameters, which may list a thousand ids: their beginning, and a hash of all.
+pub(super) fn abridge(params: &str) -> (String, String) {
+    let hash = hexadecimal(&Sha256::digest(params));
+    (
+        params.chars().take(PARAMS_SHOWN).collect(),
+        hash.chars().take(16).collect(),
+    )
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::world::api::{Answer, Operation, Request, Response};
-use super::world::{Instance, Scope, World};
+use super::world::api::{Answer, Operation, Refusal, Request, Response};
+use super::world::{Instance, Scope, World, earlier};
 
 /// The oldest look that may admit a mutation (S16).
 pub const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
@@ -249,7 +249,10 @@ impl Oracle {
         if names.iter().any(|name| name.starts_with(pause.as_str())) {
             let told = match response {
                 Ok(_) => true,
-                Err(error) => error.message.contains("not found"),
+                // Not set is an answer too.
+                Err(error) => {
+                    matches!(&error.refusal, Refusal::Service { code, .. } if code == "ParameterNotFound")
+                }
             };
             memory
                 .pause_reads
@@ -313,7 +316,10 @@ impl Case<'_> {
     /// Since when the controller's look may rightly be what it knows.
     fn window(&self) -> Timestamp {
         let staleness = self.arrival.world.staleness();
-        self.arrival.sent - LOOK_AGE_MAX - staleness.reads_lag.max(staleness.own_writes_hidden)
+        earlier(
+            self.arrival.sent,
+            LOOK_AGE_MAX + staleness.reads_lag.max(staleness.own_writes_hidden),
+        )
     }
 
     /// The instances that the request names, each as what it was at some moment of the window.

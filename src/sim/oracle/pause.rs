@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::Case;
-use crate::sim::world::{Instance, Parameter};
+use crate::sim::world::{Instance, Parameter, later};
 
 /// A pause that holds now.
 pub(super) struct Readable {
@@ -59,7 +59,7 @@ pub(super) fn readable_since(case: &Case, instance: &Instance) -> Option<Readabl
     }
     let lag = case.arrival.world.staleness().reads_lag;
     let readable = found.into_iter().map(|pause| Readable {
-        since: pause.since + lag,
+        since: later(pause.since, lag),
         ..pause
     });
     readable.min_by_key(|pause| pause.since)

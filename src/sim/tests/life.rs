@@ -5,11 +5,15 @@ use tokio::time::sleep;
 use super::*;
 use crate::sim::world::{App, Health, InstanceSpec, Pace, State, TargetGroupSpec, incident};
 
+fn state_name(state: Option<&aws_sdk_ec2::types::InstanceState>) -> &str {
+    state
+        .and_then(|s| s.name())
+        .map_or("(none)", |name| name.as_str())
+}
+
 #[test]
 fn a_started_instance_boots_passes_its_checks_and_serves_again() {
     simulate(incident::world(3), |cloud| async move {
-        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
-        cloud.world(|w| assert!(w.stop_by_aws(incident::GREEN, "Server.ScheduledStop")));
         let health = || {
             cloud.world(|w| {
                 w.target_group("tis-prod")
@@ -17,10 +21,42 @@ fn a_started_instance_boots_passes_its_checks_and_serves_again() {
                     .health_of(incident::GREEN, 8080)
             })
         };
+        cloud.world(|w| assert!(w.stop_by_aws(incident::GREEN, "Server.ScheduledStop")));
         assert_eq!(health(), Health::NotRunning(State::Stopping));
         sleep(seconds(60)).await;
         assert_eq!(health(), Health::NotRunning(State::Stopped));
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
+        ec2.start_instances()
+            .instance_ids(incident::GREEN)
+            .send()
+            .await
+            .unwrap();
+        let mut seen = vec![health()];
+        for _ in 0..300 {
+            sleep(seconds(1)).await;
+            seen.push(health());
+        }
+        seen.dedup();
+        let booted = [
+            Health::NotRunning(State::Pending),
+            Health::Registering,
+            Health::InitialChecks,
+            Health::Healthy,
+        ];
+        assert_eq!(seen, booted);
+        let answer = ec2.describe_instance_status().send().await.unwrap();
+        for status in answer.instance_statuses() {
+            assert_eq!(status.instance_status().unwrap().status().unwrap().as_str(), "ok");
+        }
+    });
+}
 
+#[test]
+fn who_stopped_it_is_told_and_a_repeated_start_changes_nothing() {
+    simulate(incident::world(3), |cloud| async move {
+        cloud.world(|w| assert!(w.stop_by_aws(incident::GREEN, "Server.ScheduledStop")));
+        sleep(seconds(60)).await;
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
         let answer = ec2
             .describe_instances()
             .instance_ids(incident::GREEN)
@@ -29,82 +65,31 @@ fn a_started_instance_boots_passes_its_checks_and_serves_again() {
             .unwrap();
         let green = &answer.reservations()[0].instances()[0];
         assert_eq!(green.state_reason().unwrap().code(), Some("Server.ScheduledStop"));
+        // The free text beside it blames the user.
         assert!(
             green
                 .state_transition_reason()
                 .unwrap()
                 .starts_with("User initiated (")
         );
-
-        let started = ec2
-            .start_instances()
-            .instance_ids(incident::GREEN)
-            .send()
-            .await
-            .unwrap();
-        let change = &started.starting_instances()[0];
-        assert_eq!(
-            change.previous_state().unwrap().name().unwrap().as_str(),
-            "stopped"
-        );
-        assert_eq!(
-            change.current_state().unwrap().name().unwrap().as_str(),
-            "pending"
-        );
-        let again = ec2
-            .start_instances()
-            .instance_ids(incident::GREEN)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(
-            again.starting_instances()[0]
-                .current_state()
-                .unwrap()
-                .name()
-                .unwrap()
-                .as_str(),
-            "pending"
-        );
-
-        let mut seen = vec![health()];
-        for _ in 0..300 {
-            sleep(seconds(1)).await;
-            seen.push(health());
-        }
-        seen.dedup();
-        let expected = [
-            Health::NotRunning(State::Pending),
-            Health::Registering,
-            Health::InitialChecks,
-            Health::Healthy,
-        ];
-        assert_eq!(seen, expected);
-        let answer = ec2.describe_instance_status().send().await.unwrap();
-        assert!(
-            answer.instance_statuses().iter().all(|s| s
-                .instance_status()
-                .unwrap()
-                .status()
-                .unwrap()
-                .as_str()
-                == "ok")
-        );
-        let running = ec2
-            .start_instances()
-            .instance_ids(incident::GREEN)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(
-            running.starting_instances()[0]
-                .current_state()
-                .unwrap()
-                .name()
-                .unwrap()
-                .as_str(),
-            "running"
-        );
+        let start = async || {
+            let answer = ec2
+                .start_instances()
+                .instance_ids(incident::GREEN)
+                .send()
+                .await
+                .unwrap();
+            let change = &answer.starting_instances()[0];
+            (
+                state_name(change.previous_state()).to_owned(),
+                state_name(change.current_state()).to_owned(),
+            )
+        };
+        let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+        assert_eq!(start().await, pair("stopped", "pending"));
+        assert_eq!(start().await, pair("pending", "pending"));
+        sleep(seconds(60)).await;
+        assert_eq!(start().await, pair("running", "running"));
     });
 }
 

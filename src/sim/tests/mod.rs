@@ -1,10 +1,12 @@
 //! The simulation, driven by the real SDK clients.
 
 mod crashes;
+mod eyes;
 mod faults;
 mod images;
 mod judged;
 mod life;
+mod own;
 mod reads;
 mod rooms;
 

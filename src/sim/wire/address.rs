@@ -44,29 +44,17 @@ pub struct Endpoint {
 
 /// The AWS endpoint a request is for; `None` if its host is not one that the simulation plays.
 ///
-/// A regional host (`ec2.eu-west-2.amazonaws.com`) says it by itself. For any other host (the simulation on a port)
-/// the signature's credential scope does: `Credential=KEY/20261122/eu-west-2/ec2/aws4_request`.
-pub fn endpoint_of(request: &HttpRequest, on_any_host: bool) -> Option<Endpoint> {
-    let credential = credential_of(request).unwrap_or_default();
-    let mut scope = credential.split('/');
-    let access_key = scope.next().unwrap_or("").to_owned();
-    let service_named = |name: &str| Service::ALL.into_iter().find(|s| s.name() == name);
-    if let Some(host) = request.host.strip_suffix(".amazonaws.com") {
-        let (service, region) = host.split_once('.').unwrap_or((host, "us-east-1"));
-        return Some(Endpoint {
-            service: service_named(service)?,
-            region: region.to_owned(),
-            access_key,
-        });
-    }
-    if !on_any_host {
-        return None;
-    }
-    let region = scope.nth(1)?.to_owned();
+/// The host says service and region (`ec2.eu-west-2.amazonaws.com`; without a region it is us-east-1's), the signature
+/// says who calls: `Credential=KEY/20261122/eu-west-2/ec2/aws4_request`.
+pub fn endpoint_of(request: &HttpRequest) -> Option<Endpoint> {
+    let host = request.host.strip_suffix(".amazonaws.com")?;
+    let (name, region) = host.split_once('.').unwrap_or((host, "us-east-1"));
+    let service = Service::ALL.into_iter().find(|service| service.name() == name)?;
+    let access_key = credential_of(request).and_then(|credential| credential.split('/').next());
     Some(Endpoint {
-        service: service_named(scope.next()?)?,
-        region,
-        access_key,
+        service,
+        region: region.to_owned(),
+        access_key: access_key.unwrap_or("").to_owned(),
     })
 }
 
@@ -89,18 +77,21 @@ mod tests {
         let signature =
             "AWS4-HMAC-SHA256 Credential=AKIA1/20261122/eu-north-1/ssm/aws4_request, SignedHeaders=host";
         request.headers.insert("authorization".into(), signature.into());
-        let endpoint = endpoint_of(&request, false).unwrap();
+        let endpoint = endpoint_of(&request).unwrap();
         assert_eq!(
             (endpoint.service, endpoint.region.as_str()),
             (Service::Ec2, "eu-west-2")
         );
         assert_eq!(endpoint.access_key, "AKIA1");
-        request.host = "127.0.0.1".into();
-        assert_eq!(endpoint_of(&request, false), None);
-        let endpoint = endpoint_of(&request, true).unwrap();
-        assert_eq!(
-            (endpoint.service, endpoint.region.as_str()),
-            (Service::Ssm, "eu-north-1")
-        );
+        request.host = "sts.amazonaws.com".into();
+        assert_eq!(endpoint_of(&request).unwrap().region, "us-east-1");
+        for host in [
+            "127.0.0.1",
+            "s3.eu-west-2.amazonaws.com",
+            "ec2.eu-west-2.amazonaws.com.evil.test",
+        ] {
+            request.host = host.into();
+            assert_eq!(endpoint_of(&request), None, "{host}");
+        }
     }
 }

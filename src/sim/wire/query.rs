@@ -7,6 +7,9 @@ use std::str::FromStr;
 
 use crate::sim::world::api::{ApiError, Filter, Page};
 
+/// EC2 takes no more values in one filter.
+const FILTER_VALUES_MAX: usize = 200;
+
 /// A request's parameters that no parser has taken yet.
 pub struct Params(BTreeMap<String, String>);
 
@@ -83,6 +86,13 @@ impl Params {
                 values: entry.list("Value"),
             };
             entry.finish("Filter")?;
+            if filter.values.len() > FILTER_VALUES_MAX {
+                let text = format!(
+                    "The filter {:?} has more than {FILTER_VALUES_MAX} values",
+                    filter.name
+                );
+                return Err(ApiError::new("FilterLimitExceeded", text));
+            }
             filters.push(filter);
         }
         Ok(filters)

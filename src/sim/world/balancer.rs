@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::World;
 use super::api::{Answer, ApiError, Caller, Page, Response};
 use super::instance::{Probe, State};
 use super::life::Event;
 use super::page::paginate;
 use super::target::{Health, Target, TargetGroup, TargetHealth};
 use super::versioned::Versioned;
+use super::{World, earlier};
 
 impl World {
     pub(super) fn describe_target_groups(
@@ -62,7 +62,7 @@ impl World {
 
     fn visible_health(&self, group: &TargetGroup, id: &str, port: u16) -> Option<TargetHealth> {
         let versions = group.targets.get(&(id.to_owned(), port))?;
-        let target = versions.at(self.now - self.staleness.reads_lag)?;
+        let target = versions.at(earlier(self.now, self.staleness.reads_lag))?;
         Some(TargetHealth {
             id: id.to_owned(),
             port,

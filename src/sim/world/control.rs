@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::image::ImageState;
 use super::instance::{App, Check, CheckStatus, ScheduledEvent, Scope, State};
 use super::life::Event;
-use super::{Staleness, World};
+use super::{Staleness, World, later};
 
 impl World {
     /// AWS stops it, for `code`: `Server.ScheduledStop`, `Server.InternalError`, …
@@ -134,7 +134,7 @@ impl World {
             code: code.to_owned(),
             description: "The instance is running on degraded hardware".to_owned(),
             not_before,
-            not_after: Some(not_before + Duration::from_secs(2 * 3600)),
+            not_after: Some(later(not_before, Duration::from_secs(2 * 3600))),
             not_before_deadline: None,
         };
         self.edit(id, |i| i.events.push(event));

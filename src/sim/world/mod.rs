@@ -207,6 +207,22 @@ impl World {
         found.next().filter(|_| found.next().is_none())
     }
 
+    /// What is there, without when and why: instances with their states, targets with their health. Two runs that
+    /// ended alike have the same text.
+    pub fn summary(&self) -> String {
+        let instances = self
+            .instances()
+            .map(|i| format!("{} {} {}\n", i.id, i.name(), i.state.name()));
+        let targets = self.target_groups().flat_map(|group| {
+            let living = group.targets.iter().filter(|(_, target)| target.now().is_some());
+            living.map(|((id, port), _)| {
+                let (state, reason, _) = group.health_of(id, *port).names();
+                format!("{}: {id}:{port} {state} {}\n", group.name, reason.unwrap_or(""))
+            })
+        });
+        instances.chain(targets).collect()
+    }
+
     /// How long reads lag now.
     pub fn staleness(&self) -> Staleness {
         self.staleness
@@ -260,10 +276,10 @@ impl World {
 
     /// The moment whose truth a read of `subject` shows now.
     fn read_time(&self, subject: &str) -> Timestamp {
-        let lagging = self.now - self.staleness.reads_lag;
+        let lagging = earlier(self.now, self.staleness.reads_lag);
         match self.own_writes.get(subject) {
-            Some(written) if self.now < *written + self.staleness.own_writes_hidden => {
-                lagging.min(*written - Duration::from_nanos(1))
+            Some(written) if self.now < later(*written, self.staleness.own_writes_hidden) => {
+                lagging.min(earlier(*written, Duration::from_nanos(1)))
             }
             _ => lagging,
         }
@@ -287,13 +303,23 @@ impl World {
     }
 
     fn schedule(&mut self, after: Duration, event: Event) {
-        self.schedule_at(self.now + after, event);
+        self.schedule_at(later(self.now, after), event);
     }
 
     fn schedule_at(&mut self, at: Timestamp, event: Event) {
         self.events.insert((at, self.events_made), event);
         self.events_made += 1;
     }
+}
+
+/// `by` after `at`; the end of time, if it is later still.
+pub fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// `by` before `at`; the beginning of time, if it is earlier still.
+pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
 impl Caller {
