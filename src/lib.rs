@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod aws;
+pub mod cli;
 pub mod controller;
 pub mod decide;
 pub mod env;

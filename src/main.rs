@@ -1,1 +1,5 @@
-fn main() {}
+//! The binary: everything is in [`keepgreen::cli`].
+
+fn main() -> std::process::ExitCode {
+    keepgreen::cli::main(std::env::args_os())
+}

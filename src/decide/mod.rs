@@ -32,7 +32,7 @@ mod service;
 mod tests;
 
 pub use finding::{Finding, FindingKind};
-pub use hold::{Hold, HoldReason};
+pub use hold::{Hold, HoldReason, short};
 pub use image::{ImageVerdict, image_verdict};
 pub use plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
 pub use service::{FleetLimits, Input, decide, remember_findings};

@@ -1,0 +1,79 @@
+//! The command line: one file a subcommand, and what they share.
+//!
+//! Results go to stdout, logs and errors to stderr. Text and JSON are written from the same documents ([`json`]), so neither
+//! knows more than the other. Exit codes are in [`exit`].
+//!
+//! Signals, file watching and the service manager enter here and nowhere else: the controller gets them as messages.
+
+mod args;
+mod check;
+mod context;
+mod exit;
+mod json;
+mod log;
+mod looking;
+mod once;
+mod paint;
+mod plan;
+mod run;
+mod schema;
+mod table;
+
+use args::{Cli, Command, Common};
+use clap::Parser as _;
+use exit::{ERROR, Failure, Outcome};
+use log::Quiet;
+use paint::{Style, print_error};
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long blocking work that is still under way may hold up the end of the process: a file system that hangs would
+/// otherwise do so for ever.
+const LONGEST_CLEAN_UP: Duration = Duration::from_secs(1);
+
+/// Runs one command line and says how it ended.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are on this way too; a reader that has gone away has read enough.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ERROR));
+        }
+    };
+    let common = cli.common();
+    let quiet = match &cli.command {
+        Command::Run(_) => Quiet::No,
+        _ => Quiet::Yes,
+    };
+    log::begin(common.log_format(), common.rest.verbose, quiet);
+    log::log_panics();
+    match dispatch(cli.command, &common) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            print_error(&format!("{} {failure}\n", Style::Bad.paint("error:")));
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+fn dispatch(command: Command, common: &Common) -> Outcome {
+    match command {
+        Command::Check(args) => check::check(&args, common),
+        Command::Schema(args) => schema::schema(&args),
+        Command::Run(args) => block_on(run::run(&args, common)),
+        Command::Plan(args) => block_on(plan::plan(&args.services, common)),
+        Command::Status(_) | Command::Explain(_) | Command::Pause(_) | Command::Resume(_) => {
+            Err(Failure::new("not in this version yet"))
+        }
+    }
+}
+
+/// One thread is enough: all waiting is for the network, and SQLite has the blocking pool.
+fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(LONGEST_CLEAN_UP);
+    outcome
+}

@@ -1,0 +1,202 @@
+//! `keepgreen run --once`: one pass over every service, with everything that `run` does in it, and a summary.
+//!
+//! It ends when the passes end; repairs may then still be open. What they need next is the next run's business, which
+//! finds them in the journal.
+
+use super::args::{Common, Format};
+use super::check::count;
+use super::context::Context;
+use super::exit::{Exit, Outcome};
+use super::json::{PolicyFindingDoc, ServiceDoc, VERSION, text_of};
+use super::looking::{choose, documents, is_unread, look_at};
+use super::paint::{Style, clean, print, width};
+use super::plan::{add_rows, header, headline, render_policy_findings};
+use super::table::Table;
+use crate::act::Done;
+use crate::controller::{Passed, Rounds};
+use crate::decide::FindingKind;
+use crate::model::{InstanceId, Outcome as Ended, ServiceName, SlotName};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The document of `run --once`.
+#[derive(Debug, Serialize)]
+pub struct OnceDoc {
+    pub version: u32,
+    pub at: Timestamp,
+    pub dry_run: bool,
+    /// Repairs that are begun, planned or quarantined, and not healed.
+    pub open_repairs: Vec<OpenRepairDoc>,
+    pub policy_findings: Vec<PolicyFindingDoc>,
+    pub services: Vec<PassDoc>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct OpenRepairDoc {
+    pub service: ServiceName,
+    pub slot: SlotName,
+    pub instance: InstanceId,
+    /// `null`: it is planned, and has no id before it begins.
+    pub repair: Option<String>,
+    /// `ailing`, `unknown`, `starting` or `quarantined`
+    pub state: &'static str,
+}
+
+/// One service after its pass.
+#[derive(Debug, Serialize)]
+pub struct PassDoc {
+    #[serde(flatten)]
+    pub service: ServiceDoc,
+    /// Instances whose start AWS has accepted in this pass.
+    pub started: Vec<InstanceId>,
+    pub requests: Vec<RequestDoc>,
+}
+
+/// One mutation that was journaled, and how it ended.
+#[derive(Debug, Serialize)]
+pub struct RequestDoc {
+    pub intent: String,
+    pub operation: &'static str,
+    pub instances: Vec<InstanceId>,
+    /// `accepted`, `not-sent`, `failed`, `settled`, or `ambiguous`: sent, and no answer came.
+    pub outcome: &'static str,
+    pub request_id: Option<String>,
+    pub why: Option<String>,
+}
+
+/// Makes the passes and prints what came of them.
+pub async fn once(context: &Context, rounds: &Rounds, common: &Common) -> Outcome {
+    let fleet = rounds.in_force.now();
+    let chosen = choose(&fleet, &[])?;
+    let passed = look_at(rounds, &chosen).await;
+    let doc = OnceDoc::of(context, rounds, &passed);
+    match common.format() {
+        Format::Json => print(&text_of(&doc)?)?,
+        Format::Text => print(&render(&doc, width()))?,
+    }
+    Ok(exit_of(&doc))
+}
+
+impl OnceDoc {
+    fn of(context: &Context, rounds: &Rounds, passed: &[Passed]) -> Self {
+        let fleet = rounds.in_force.now();
+        let mut services = Vec::new();
+        for service in documents(rounds, passed) {
+            let done = passed
+                .iter()
+                .find(|one| one.service == service.service)
+                .map_or(&[][..], |one| &one.done);
+            services.push(PassDoc::of(service, done));
+        }
+        Self {
+            version: VERSION,
+            at: context.env.clock.wall(),
+            dry_run: rounds.hands.is_none(),
+            open_repairs: services.iter().flat_map(|pass| open_repairs(&pass.service)).collect(),
+            policy_findings: fleet.findings.iter().map(PolicyFindingDoc::of).collect(),
+            services,
+        }
+    }
+}
+
+impl PassDoc {
+    fn of(service: ServiceDoc, done: &[Done]) -> Self {
+        let requests: Vec<RequestDoc> = done.iter().map(RequestDoc::of).collect();
+        let accepted = requests.iter().filter(|request| request.outcome == "accepted");
+        Self {
+            started: accepted.flat_map(|request| request.instances.clone()).collect(),
+            service,
+            requests,
+        }
+    }
+}
+
+impl RequestDoc {
+    pub fn of(done: &Done) -> Self {
+        let (outcome, request_id, why) = match &done.outcome {
+            None => ("ambiguous", None, Some("no answer came; the next look tells".to_owned())),
+            Some(Ended::Accepted { request_id }) => ("accepted", request_id.clone(), None),
+            Some(Ended::NotSent { why }) => ("not-sent", None, Some(clean(why))),
+            Some(Ended::Failed { error }) => ("failed", error.request_id.clone(), Some(clean(&error.to_string()))),
+            Some(Ended::Settled { .. }) => ("settled", None, None),
+        };
+        Self {
+            intent: done.intent.id.to_string(),
+            operation: done.intent.step.operation(),
+            instances: done.intent.step.instances().cloned().collect(),
+            outcome,
+            request_id,
+            why,
+        }
+    }
+
+    /// `request 7a62…`, or why not.
+    pub fn say(&self) -> String {
+        match (&self.why, &self.request_id) {
+            (Some(why), _) => why.clone(),
+            (None, Some(id)) => format!("AWS accepted it (request {id})"),
+            (None, None) => "AWS accepted it".to_owned(),
+        }
+    }
+}
+
+fn open_repairs(service: &ServiceDoc) -> Vec<OpenRepairDoc> {
+    let planned = |id: &InstanceId| service.steps.iter().any(|step| step.instances.contains_key(id));
+    let open = service.instances().filter(|(_, instance)| {
+        let incident = instance.incident.as_ref();
+        incident.is_some_and(|incident| incident.is_open()) || planned(&instance.id)
+    });
+    open.map(|(slot, instance)| OpenRepairDoc {
+        service: service.service.clone(),
+        slot: slot.name.clone(),
+        instance: instance.id.clone(),
+        repair: instance.incident.as_ref().map(|incident| incident.repair.clone()),
+        state: instance.word,
+    })
+    .collect()
+}
+
+/// Open repairs are no error: that is what the next run is for.
+fn exit_of(doc: &OnceDoc) -> Exit {
+    let refused = FindingKind::WrongAccount.as_str();
+    let failed = |pass: &PassDoc| {
+        is_unread(&pass.service) || pass.service.findings.iter().any(|finding| finding.kind == refused)
+    };
+    if doc.services.iter().any(failed) || doc.policy_findings.iter().any(|finding| finding.is_error) {
+        Exit::Problems
+    } else {
+        Exit::Done
+    }
+}
+
+fn render(doc: &OnceDoc, width: Option<u16>) -> String {
+    let mut text = render_policy_findings(&doc.policy_findings, width);
+    for pass in &doc.services {
+        let mut table = Table::indented(2);
+        for request in &pass.requests {
+            let word = match request.outcome {
+                "accepted" => Style::Good.paint("started"),
+                other => Style::Bad.paint(other),
+            };
+            for instance in &request.instances {
+                table.row([word.clone(), String::new(), instance.to_string(), request.say()]);
+            }
+        }
+        add_rows(&mut table, &pass.service, doc.at);
+        let words = if pass.started.is_empty() {
+            headline(&pass.service)
+        } else {
+            let started = Style::Good.paint(&format!("{} started", pass.started.len()));
+            format!("{started}, {}", headline(&pass.service))
+        };
+        text.push_str(&format!("{}\n{}", header(&pass.service, &words), table.render(width)));
+    }
+    let started: usize = doc.services.iter().map(|pass| pass.started.len()).sum();
+    text.push_str(&format!(
+        "{}: {} sent, {}\n",
+        count(doc.services.len(), "service"),
+        count(started, "start"),
+        count(doc.open_repairs.len(), "open repair"),
+    ));
+    text
+}

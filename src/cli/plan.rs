@@ -1,0 +1,214 @@
+//! `keepgreen plan`: what would be done now, and why not more. Looks and changes nothing: it has no write client, takes no
+//! lease, and writes no file.
+
+use super::args::{Common, Format};
+use super::check::count;
+use super::context::Context;
+use super::exit::{Exit, Outcome};
+use super::json::{PauseDoc, PolicyFindingDoc, ServiceDoc, VERSION, text_of};
+use super::looking::{choose, documents, is_due, is_unread, look_at};
+use super::paint::{Style, print, width};
+use super::table::Table;
+use crate::controller::Fleet;
+use crate::decide::Due;
+use crate::model::ServiceName;
+use crate::policy::PolicyFinding;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The document of `plan`.
+#[derive(Debug, Serialize)]
+pub struct PlanDoc {
+    pub version: u32,
+    pub at: Timestamp,
+    pub policy_findings: Vec<PolicyFindingDoc>,
+    pub services: Vec<ServiceDoc>,
+}
+
+/// Runs it.
+pub async fn plan(named: &[String], common: &Common) -> Outcome {
+    let context = Context::open(common)?;
+    let rounds = context.rounds_for_looking().await?;
+    rounds.reload().await?;
+    let fleet = rounds.in_force.now();
+    let chosen = choose(&fleet, named)?;
+    let passed = look_at(&rounds, &chosen).await;
+    let doc = PlanDoc {
+        version: VERSION,
+        at: context.env.clock.wall(),
+        policy_findings: findings_about(&fleet, named, &chosen),
+        services: documents(&rounds, &passed),
+    };
+    match common.format() {
+        Format::Json => print(&text_of(&doc)?)?,
+        Format::Text => print(&render(&doc, width()))?,
+    }
+    Ok(exit_of(&doc))
+}
+
+/// What is to be said about policy files: everything, or what concerns the services that were asked for.
+pub fn findings_about(fleet: &Fleet, named: &[String], chosen: &BTreeSet<ServiceName>) -> Vec<PolicyFindingDoc> {
+    let concerns = |finding: &&PolicyFinding| {
+        named.is_empty() || finding.service().is_none_or(|service| chosen.contains(service))
+    };
+    fleet.findings.iter().filter(concerns).map(PolicyFindingDoc::of).collect()
+}
+
+/// An answer that is not whole is an error before it is anything else; but what is certainly due is due.
+fn exit_of(doc: &PlanDoc) -> Exit {
+    let due_now = |service: &ServiceDoc| service.due == Some(Due::Now);
+    let no_plan = |service: &ServiceDoc| service.due.is_none() || service.trouble.is_some();
+    let unread = |service: &ServiceDoc| no_plan(service) || (is_unread(service) && !due_now(service));
+    if doc.services.iter().any(unread) || doc.policy_findings.iter().any(|finding| finding.is_error) {
+        Exit::Problems
+    } else if doc.services.iter().any(is_due) {
+        Exit::Due
+    } else {
+        Exit::Done
+    }
+}
+
+/// The plan for people: a header a service, and what there is to say about it below.
+pub fn render(doc: &PlanDoc, width: Option<u16>) -> String {
+    let mut text = render_policy_findings(&doc.policy_findings, width);
+    for service in &doc.services {
+        text.push_str(&render_service(service, doc.at, width));
+    }
+    text
+}
+
+pub fn render_policy_findings(findings: &[PolicyFindingDoc], width: Option<u16>) -> String {
+    let mut table = Table::default();
+    for finding in findings {
+        table.row([Style::Bad.paint("policy"), finding.text.clone()]);
+    }
+    table.render(width)
+}
+
+/// One service.
+pub fn render_service(service: &ServiceDoc, now: Timestamp, width: Option<u16>) -> String {
+    let mut table = Table::indented(2);
+    add_rows(&mut table, service, now);
+    format!("{}\n{}", header(service, &headline(service)), table.render(width))
+}
+
+/// What is to be done about a service, what is not and why, and what a person should know.
+pub fn add_rows(table: &mut Table, service: &ServiceDoc, now: Timestamp) {
+    for step in &service.steps {
+        for (instance, of) in &step.instances {
+            let what = format!("attempt {}: {}", of.attempt, step.why);
+            let what = if of.attempt == 1 { step.why.clone() } else { what };
+            table.row([Style::Warn.paint(step.step), of.slot.to_string(), instance.to_string(), what]);
+        }
+    }
+    for hold in &service.holds {
+        let instance = hold.instance.as_ref().map(ToString::to_string).unwrap_or_default();
+        table.row(["hold".to_owned(), hold.slot.to_string(), instance, hold.sentence.clone()]);
+    }
+    for finding in &service.findings {
+        let slot = finding.slot.as_ref().map(ToString::to_string).unwrap_or_default();
+        let instance = finding.instance.as_ref().map(ToString::to_string).unwrap_or_default();
+        let text = format!("{}\nnext: {}", finding.text, finding.next);
+        table.row([Style::Warn.paint("finding"), slot, instance, text]);
+    }
+    for pause in &service.pauses {
+        table.row([Style::Warn.paint("paused"), String::new(), String::new(), say_pause(pause, now)]);
+    }
+    for gap in &service.gaps {
+        let text = format!("{} could not be read: {}", gap.part, gap.why);
+        table.row([Style::Bad.paint("unseen"), String::new(), String::new(), text]);
+    }
+    if let Some(trouble) = &service.trouble {
+        table.row([Style::Bad.paint("trouble"), String::new(), String::new(), trouble.clone()]);
+    }
+}
+
+/// `tis  (eu-west-2, 111122223333)  1 start due now, 2 findings`
+pub fn header(service: &ServiceDoc, headline: &str) -> String {
+    let place: Vec<&str> = [service.region.as_deref(), service.account.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let place = if place.is_empty() {
+        String::new()
+    } else {
+        format!("  {}", Style::Faint.paint(&format!("({})", place.join(", "))))
+    };
+    format!("{}{place}  {headline}", Style::Strong.paint(service.service.as_str()))
+}
+
+/// What a service comes to, in a few words.
+pub fn headline(service: &ServiceDoc) -> String {
+    if service.due.is_none() {
+        return Style::Bad.paint("could not be planned");
+    }
+    let starts: usize = service.steps.iter().map(|step| step.instances.len()).sum();
+    let all_healthy = service.instances().all(|(_, instance)| instance.health == "healthy");
+    let first = match service.due {
+        Some(Due::Now) => Style::Warn.paint(&format!("{} due now", count(starts, "start"))),
+        Some(Due::ByTime) => Style::Warn.paint(&format!("a start is due {}", when_due(service))),
+        _ if is_unread(service) => Style::Bad.paint("could not be read"),
+        _ if all_healthy => Style::Good.paint("nothing to do"),
+        _ => "nothing due".to_owned(),
+    };
+    let mut words = vec![first];
+    if !service.pauses.is_empty() {
+        words.push(Style::Warn.paint("paused"));
+    }
+    if !service.findings.is_empty() {
+        words.push(count(service.findings.len(), "finding"));
+    }
+    words.join(", ")
+}
+
+fn when_due(service: &ServiceDoc) -> String {
+    let holds = service.holds.iter().filter(|hold| hold.ends_by_time);
+    match holds.filter_map(|hold| hold.left_s).min() {
+        Some(left) => format!("in {}", short(left)),
+        None => "by time alone".to_owned(),
+    }
+}
+
+/// `by ann until 2026-11-11T08:00:00Z (in 3h 20m), file /var/lib/keepgreen/pause: release`
+pub fn say_pause(pause: &PauseDoc, now: Timestamp) -> String {
+    let what = match (&pause.service, &pause.instance) {
+        (Some(service), _) => service.to_string(),
+        (None, Some(instance)) => instance.to_string(),
+        (None, None) => "everything".to_owned(),
+    };
+    let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let since = pause
+        .since
+        .map(|since| format!(" since {since:.0}"))
+        .unwrap_or_default();
+    let until = match pause.until {
+        Some(until) => format!("until {until:.0}{}", time_left(until, now)),
+        None => "until it is cleared".to_owned(),
+    };
+    let place = match pause.source {
+        "tag" => format!("the tag keepgreen:pause on {}", pause.place),
+        "parameter" => format!("the SSM parameter {}", pause.place),
+        "policy" => format!("`pause` in {}", pause.place),
+        _ => format!("the file {}", pause.place),
+    };
+    let reason = pause
+        .reason
+        .as_ref()
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default();
+    format!("{what}{by}{since} {until}, by {place}{reason}")
+}
+
+fn time_left(until: Timestamp, now: Timestamp) -> String {
+    match Duration::try_from(until.duration_since(now)) {
+        Ok(left) => format!(" (in {})", short(left.as_secs())),
+        Err(_) => String::new(),
+    }
+}
+
+/// Seconds as people write them: `1h 5m`.
+pub fn short(seconds: u64) -> String {
+    crate::decide::short(Duration::from_secs(seconds))
+}
