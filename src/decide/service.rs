@@ -217,9 +217,7 @@ fn propose(
         let case = Case {
             input,
             slot_name,
-            slot,
             instance,
-            verdict,
             ailment,
             memory: input.memory.instances.get(&instance.id),
             incident: input.memory.incidents.get(&instance.id),
