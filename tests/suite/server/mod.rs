@@ -2,7 +2,6 @@
 
 mod failing_starts;
 mod incident;
-mod pauses;
 mod people;
 mod process;
 mod refusals;
