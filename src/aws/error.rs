@@ -215,14 +215,13 @@ fn exact_meaning(code: &str) -> Option<Meaning> {
 }
 
 fn pattern_meaning(code: &str) -> Option<Meaning> {
-    let class = if code.starts_with("InvalidLaunchTemplateId.") || code.starts_with("InvalidParameter") {
-        ErrorClass::Permanent
-    } else if code.ends_with(".Malformed") {
-        ErrorClass::Permanent
-    } else if code.ends_with(".NotFound") {
-        ErrorClass::NotFound
-    } else {
-        return None;
+    let is_about_the_request = code.starts_with("InvalidLaunchTemplateId.")
+        || code.starts_with("InvalidParameter")
+        || code.ends_with(".Malformed");
+    let class = match is_about_the_request {
+        true => ErrorClass::Permanent,
+        false if code.ends_with(".NotFound") => ErrorClass::NotFound,
+        false => return None,
     };
     Some(Meaning::Is(class))
 }
