@@ -22,7 +22,10 @@ pub struct Context {
 
 /// Which config file is meant.
 pub fn config_file(common: &Common) -> Option<PathBuf> {
-    config_path(common.config.as_deref(), std::env::var_os(CONFIG_VARIABLE).as_deref())
+    config_path(
+        common.config.as_deref(),
+        std::env::var_os(CONFIG_VARIABLE).as_deref(),
+    )
 }
 
 impl Context {

@@ -254,6 +254,7 @@ fn view_of(
             .map(|wanted| target_view(input.look, wanted, instance))
             .collect(),
         image: verdict.image.clone(),
+        blind: verdict.blind,
         holds,
         incident: input.memory.incidents.get(&instance.id).cloned(),
         checks,

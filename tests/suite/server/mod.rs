@@ -3,6 +3,5 @@
 mod failing_starts;
 mod incident;
 mod people;
-mod process;
 mod refusals;
 mod sight;
