@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn it_opens_at_a_share_and_a_count_together_or_a_whole_zone_or_blindness() {
-        let table: Vec<(&[(&str, usize, usize, usize)], bool)> = vec![
+        type Zone = (&'static str, usize, usize, usize);
+        let table: Vec<(&[Zone], bool)> = vec![
             (&[("a", 2, 2, 0)], false),
             (&[("a", 12, 3, 0)], false),
             (&[("a", 11, 3, 0)], true),
