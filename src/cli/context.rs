@@ -31,7 +31,10 @@ pub struct Context {
 
 /// Which config file is meant.
 pub fn config_file(common: &Common) -> Option<PathBuf> {
-    config_path(common.config.as_deref(), std::env::var_os(CONFIG_VARIABLE).as_deref())
+    config_path(
+        common.config.as_deref(),
+        std::env::var_os(CONFIG_VARIABLE).as_deref(),
+    )
 }
 
 impl Context {
@@ -87,7 +90,9 @@ impl Context {
         let parameter = match &self.config.pause_parameter {
             None => None,
             Some(name) => {
-                let reader = Reader::new(sdk, &OWN_SCOPE).await.map_err(|error| error.to_string());
+                let reader = Reader::new(sdk, &OWN_SCOPE)
+                    .await
+                    .map_err(|error| error.to_string());
                 Some(Parameter {
                     name: name.clone(),
                     source: Arc::new(OwnParameters(reader)),

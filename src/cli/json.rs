@@ -11,7 +11,8 @@ use crate::controller::{Fleet, Passed, Rounds};
 use crate::decide::verdict::Health;
 use crate::decide::{Due, Finding, Hold, HoldReason, ImageVerdict, InstanceView, Plan, SlotView, TargetView};
 use crate::model::{
-    AttemptEnd, Gap, Incident, InstanceId, Pause, PauseScope, PauseSource, ServiceName, SlotName, StartOf, Step,
+    AttemptEnd, Gap, Incident, InstanceId, Pause, PauseScope, PauseSource, ServiceName, SlotName, StartOf,
+    Step,
 };
 use crate::policy::{Policy, PolicyFinding};
 use jiff::Timestamp;
@@ -211,7 +212,9 @@ impl ServiceDoc {
         let policy = fleet.policies.get(&passed.service)?;
         let scope: ScopeKey = Fleet::scope_of(policy);
         let clients = rounds.scopes.known(&scope);
-        let region = clients.as_ref().map(|clients| clients.reader.region().to_string());
+        let region = clients
+            .as_ref()
+            .map(|clients| clients.reader.region().to_string());
         let account = clients.and_then(|clients| clients.account());
         let mut doc = Self::of_policy(policy, passed.plan.as_ref());
         doc.region = region.or(doc.region);

@@ -72,7 +72,9 @@ fn dispatch(command: Command, common: &Common) -> Outcome {
 
 /// One thread is enough: all waiting is for the network, and SQLite has the blocking pool.
 fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(work);
     runtime.shutdown_timeout(LONGEST_CLEAN_UP);
     outcome

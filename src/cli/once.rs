@@ -92,7 +92,10 @@ impl OnceDoc {
             version: VERSION,
             at: context.env.clock.wall(),
             dry_run: rounds.hands.is_none(),
-            open_repairs: services.iter().flat_map(|pass| open_repairs(&pass.service)).collect(),
+            open_repairs: services
+                .iter()
+                .flat_map(|pass| open_repairs(&pass.service))
+                .collect(),
             policy_findings: fleet.findings.iter().map(PolicyFindingDoc::of).collect(),
             services,
         }
@@ -114,10 +117,18 @@ impl PassDoc {
 impl RequestDoc {
     pub fn of(done: &Done) -> Self {
         let (outcome, request_id, why) = match &done.outcome {
-            None => ("ambiguous", None, Some("no answer came; the next look tells".to_owned())),
+            None => (
+                "ambiguous",
+                None,
+                Some("no answer came; the next look tells".to_owned()),
+            ),
             Some(Ended::Accepted { request_id }) => ("accepted", request_id.clone(), None),
             Some(Ended::NotSent { why }) => ("not-sent", None, Some(clean(why))),
-            Some(Ended::Failed { error }) => ("failed", error.request_id.clone(), Some(clean(&error.to_string()))),
+            Some(Ended::Failed { error }) => (
+                "failed",
+                error.request_id.clone(),
+                Some(clean(&error.to_string())),
+            ),
             Some(Ended::Settled { .. }) => ("settled", None, None),
         };
         Self {
@@ -160,7 +171,12 @@ fn open_repairs(service: &ServiceDoc) -> Vec<OpenRepairDoc> {
 fn exit_of(doc: &OnceDoc) -> Exit {
     let refused = FindingKind::WrongAccount.as_str();
     let failed = |pass: &PassDoc| {
-        is_unread(&pass.service) || pass.service.findings.iter().any(|finding| finding.kind == refused)
+        is_unread(&pass.service)
+            || pass
+                .service
+                .findings
+                .iter()
+                .any(|finding| finding.kind == refused)
     };
     if doc.services.iter().any(failed) || doc.policy_findings.iter().any(|finding| finding.is_error) {
         Exit::Problems
@@ -189,7 +205,11 @@ fn render(doc: &OnceDoc, width: Option<u16>) -> String {
             let started = Style::Good.paint(&format!("{} started", pass.started.len()));
             format!("{started}, {}", headline(&pass.service))
         };
-        text.push_str(&format!("{}\n{}", header(&pass.service, &words), table.render(width)));
+        text.push_str(&format!(
+            "{}\n{}",
+            header(&pass.service, &words),
+            table.render(width)
+        ));
     }
     let started: usize = doc.services.iter().map(|pass| pass.started.len()).sum();
     text.push_str(&format!(

@@ -10,7 +10,9 @@ pub fn request(address: &str, method: &str, path: &str, headers: &[String], body
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-    headers.iter().for_each(|line| head.push_str(&format!("{line}\r\n")));
+    headers
+        .iter()
+        .for_each(|line| head.push_str(&format!("{line}\r\n")));
     head.push_str("\r\n");
     stream.write_all((head + body).as_bytes()).unwrap();
     // The length is said, so an answer that is cut off is told from a whole one even where the server keeps connections.

@@ -55,6 +55,7 @@ impl Server {
             &self.lease.address,
             method,
             &format!("/_h/{route}"),
+            &[],
             &body.to_string(),
         );
         assert_eq!(status, 200, "{method} {route} {body}: {text}");
@@ -111,7 +112,11 @@ impl Server {
             .append_pair("Tag.1.Key", name)
             .append_pair("Tag.1.Value", value)
             .finish();
-        self.as_a_person("ec2", &["Content-Type: application/x-www-form-urlencoded".to_owned()], &body);
+        self.as_a_person(
+            "ec2",
+            &["Content-Type: application/x-www-form-urlencoded".to_owned()],
+            &body,
+        );
     }
 
     /// Sets a parameter, as a person does.
@@ -126,14 +131,20 @@ impl Server {
 
     fn ssm(&self, action: &str, body: &Value) {
         let kind = "Content-Type: application/x-amz-json-1.1".to_owned();
-        self.as_a_person("ssm", &[kind, format!("X-Amz-Target: AmazonSSM.{action}")], &body.to_string());
+        self.as_a_person(
+            "ssm",
+            &[kind, format!("X-Amz-Target: AmazonSSM.{action}")],
+            &body.to_string(),
+        );
     }
 
     /// One AWS call that is not the program's. The server checks no signatures, only who signed for what.
     fn as_a_person(&self, service: &str, headers: &[String], body: &str) {
         let scope = format!("{SETUP_KEY}/20261111/eu-west-2/{service}/aws4_request");
         let mut lines = headers.to_vec();
-        lines.push(format!("Authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"));
+        lines.push(format!(
+            "Authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+        ));
         let (status, text) = http::request(&self.lease.address, "POST", "/", &lines, body);
         assert_eq!(status, 200, "{body}: {text}");
     }

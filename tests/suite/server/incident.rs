@@ -18,7 +18,10 @@ fn started(doc: &Value) -> Vec<String> {
 fn green_is_started_within_two_looks_and_serves_again_and_blue_is_never_touched() {
     let (house, incident) = House::struck();
     let (first, second) = (house.once(), house.once());
-    assert_eq!([started(&first), started(&second)].concat(), [incident.green.as_str()]);
+    assert_eq!(
+        [started(&first), started(&second)].concat(),
+        [incident.green.as_str()]
+    );
     house.until("green is healthy and in traffic", |_| house.server.is_whole());
     let calls = house.server.calls();
     let mutations = mutations(&calls);
@@ -29,13 +32,22 @@ fn green_is_started_within_two_looks_and_serves_again_and_blue_is_never_touched(
 #[test]
 fn a_later_run_finds_nothing_to_do_and_that_both_slots_could_not_be_rebuilt() {
     let (house, _) = House::struck();
-    house.until("all is well", |doc| doc["open_repairs"] == json!([]) && house.server.is_whole());
+    house.until("all is well", |doc| {
+        doc["open_repairs"] == json!([]) && house.server.is_whole()
+    });
     house.server.forget_calls();
     let doc = house.once();
     let calls = house.server.calls();
-    assert!(mutations(&calls).is_empty() && count(&calls, "DescribeInstances") > 0, "{calls:#?}");
+    assert!(
+        mutations(&calls).is_empty() && count(&calls, "DescribeInstances") > 0,
+        "{calls:#?}"
+    );
     let findings = doc["services"][0]["findings"].as_array().unwrap();
-    let slots: Vec<_> = findings.iter().filter(|f| f["kind"] == "cannot-be-rebuilt").map(|f| &f["slot"]).collect();
+    let slots: Vec<_> = findings
+        .iter()
+        .filter(|f| f["kind"] == "cannot-be-rebuilt")
+        .map(|f| &f["slot"])
+        .collect();
     assert_eq!(slots, ["blue", "green"], "{findings:#?}");
     house.keepgreen(&["plan"]).assert_code(0);
 }
@@ -44,18 +56,35 @@ fn a_later_run_finds_nothing_to_do_and_that_both_slots_could_not_be_rebuilt() {
 fn people_are_told_once_when_the_repair_begins_and_once_when_it_is_done() {
     let (house, incident) = House::struck();
     let running = house.run();
-    house.wait(&running, "both messages came", || house.server.messages().iter().any(|m| m.kind == "repair-done"));
+    house.wait(&running, "both messages came", || {
+        house.server.messages().iter().any(|m| m.kind == "repair-done")
+    });
     let of_repair = |kind: &str| house.server.messages().iter().filter(|m| m.kind == kind).count();
-    assert_eq!((of_repair("repair-begun"), of_repair("repair-done")), (1, 1), "{}", house.server.story());
+    assert_eq!(
+        (of_repair("repair-begun"), of_repair("repair-done")),
+        (1, 1),
+        "{}",
+        house.server.story()
+    );
     let told = house.server.messages();
     let begun = told.iter().find(|m| m.kind == "repair-begun").unwrap();
-    assert!(begun.title.contains(&incident.green) && begun.text.contains("Server.ScheduledStop"), "{begun:?}");
+    assert!(
+        begun.title.contains(&incident.green) && begun.text.contains("Server.ScheduledStop"),
+        "{begun:?}"
+    );
     // A restart forgets nothing that was said.
     drop(running);
     let running = house.run();
     let looks = count(&house.server.calls(), "DescribeTargetHealth");
-    house.wait(&running, "two more looks", || count(&house.server.calls(), "DescribeTargetHealth") >= looks + 4);
-    assert_eq!(house.server.messages().len(), told.len(), "{}", house.server.story());
+    house.wait(&running, "two more looks", || {
+        count(&house.server.calls(), "DescribeTargetHealth") >= looks + 4
+    });
+    assert_eq!(
+        house.server.messages().len(),
+        told.len(),
+        "{}",
+        house.server.story()
+    );
 }
 
 #[test]
@@ -80,14 +109,20 @@ fn of_ten_stopped_instances_with_one_that_poisons_the_batch_nine_are_started_in_
             json!({ "tags": { "Name": "ten" }, "count": 10, "state": "stopped", "code": "Server.ScheduledStop" }),
         );
         let bad = made["ids"][3].as_str().unwrap();
-        house.server.post("start_outcome", json!({ "instance": bad, "outcome": "poison", "message": message.unwrap_or(
-            &format!("The instance '{bad}' is not in a state from which it can be started.")) }));
+        house.server.post(
+            "start_outcome",
+            json!({ "instance": bad, "outcome": "poison", "message": message.unwrap_or(
+            &format!("The instance '{bad}' is not in a state from which it can be started.")) }),
+        );
         house.policy("ten", TEN);
         let doc = house.once();
         assert_eq!(started(&doc).len(), 9, "{doc:#}");
         assert!(!started(&doc).contains(&bad.to_owned()));
         let requests = count(&house.server.calls(), "StartInstances");
         // Named, it costs one request; unnamed, it is found by halving.
-        assert!(requests <= if message.is_none() { 3 } else { 9 }, "{requests} requests");
+        assert!(
+            requests <= if message.is_none() { 3 } else { 9 },
+            "{requests} requests"
+        );
     }
 }

@@ -32,7 +32,11 @@ fn a_read_that_fails_in_peace_changes_nothing() {
             house.server.fault(fault.clone());
             house.keepgreen(&["run", "--once"]);
             house.keepgreen(&["run", "--once"]);
-            assert!(mutations(&house.server.calls()).is_empty(), "{fault}: {}", house.server.story());
+            assert!(
+                mutations(&house.server.calls()).is_empty(),
+                "{fault}: {}",
+                house.server.story()
+            );
             house.server.clear_faults();
         }
     }
@@ -51,7 +55,9 @@ fn a_read_that_fails_while_green_is_down_allows_its_start_and_nothing_else_and_h
             house.until("green serves again", |_| house.server.is_whole());
             let calls = house.server.calls();
             let all = mutations(&calls);
-            let only_green = all.iter().all(|call| call["action"] == "StartInstances" && names(call) == [incident.green.clone()]);
+            let only_green = all
+                .iter()
+                .all(|call| call["action"] == "StartInstances" && names(call) == [incident.green.clone()]);
             assert!(only_green && all.len() == 1, "{fault}: {}", house.server.story());
         }
     }
@@ -62,13 +68,22 @@ fn when_the_second_page_fails_what_the_first_one_showed_may_be_started() {
     let (house, incident) = House::struck();
     house.server.stop(&incident.blue, "Server.ScheduledStop");
     house.server.post("mode", json!({ "page_size": 1 }));
-    house.server.fault(json!({ "action": "DescribeInstances", "kind": "page_fail" }));
+    house
+        .server
+        .fault(json!({ "action": "DescribeInstances", "kind": "page_fail" }));
     let ran = house.keepgreen(&["run", "--once", "--format", "json"]);
     ran.assert_code(1);
-    assert!(ran.json()["services"][0]["gaps"][0]["part"] == "the instances", "{ran}");
+    assert!(
+        ran.json()["services"][0]["gaps"][0]["part"] == "the instances",
+        "{ran}"
+    );
     let calls = house.server.calls();
     for call in mutations(&calls) {
-        assert_eq!((call["action"].as_str().unwrap(), names(call).len()), ("StartInstances", 1), "{call}");
+        assert_eq!(
+            (call["action"].as_str().unwrap(), names(call).len()),
+            ("StartInstances", 1),
+            "{call}"
+        );
     }
     house.server.clear_faults();
     house.until("both serve again", |_| house.server.is_whole());
@@ -78,11 +93,16 @@ fn when_the_second_page_fails_what_the_first_one_showed_may_be_started() {
 fn an_empty_answer_where_there_was_a_fleet_is_no_proof_that_it_is_gone() {
     let (house, _) = House::incident();
     house.once();
-    house.server.fault(json!({ "action": "DescribeInstances", "kind": "empty" }));
+    house
+        .server
+        .fault(json!({ "action": "DescribeInstances", "kind": "empty" }));
     for _ in 0..4 {
         let ran = house.keepgreen(&["run", "--once", "--format", "json"]);
         assert!(!ran.stdout.contains("missing-instances"), "{ran}");
-        assert!(ran.stdout.contains("DescribeInstances answered with nothing"), "{ran}");
+        assert!(
+            ran.stdout.contains("DescribeInstances answered with nothing"),
+            "{ran}"
+        );
     }
     assert!(mutations(&house.server.calls()).is_empty());
 }
@@ -90,13 +110,22 @@ fn an_empty_answer_where_there_was_a_fleet_is_no_proof_that_it_is_gone() {
 #[test]
 fn an_instance_whose_state_has_an_unknown_name_is_left_alone() {
     let (house, incident) = House::struck();
-    house.server.fault(json!({ "action": "DescribeInstances", "kind": "unknown_enum", "instance": incident.green }));
+    house
+        .server
+        .fault(json!({ "action": "DescribeInstances", "kind": "unknown_enum", "instance": incident.green }));
     for _ in 0..3 {
         house.keepgreen(&["run", "--once"]);
     }
-    assert!(mutations(&house.server.calls()).is_empty(), "{}", house.server.story());
+    assert!(
+        mutations(&house.server.calls()).is_empty(),
+        "{}",
+        house.server.story()
+    );
     let explained = house.keepgreen(&["explain", "tis"]);
-    assert!(explained.stdout.contains("unknown") && explained.stdout.contains("rebuilding"), "{explained}");
+    assert!(
+        explained.stdout.contains("unknown") && explained.stdout.contains("rebuilding"),
+        "{explained}"
+    );
 }
 
 #[test]
@@ -110,12 +139,23 @@ fn when_all_targets_of_a_group_are_unhealthy_people_are_told_and_nothing_is_done
     }
     let running = house.run();
     house.wait(&running, "people are told", || {
-        house.server.messages().iter().any(|m| m.kind == "needs-person" && m.text.contains("tis-prod"))
+        house
+            .server
+            .messages()
+            .iter()
+            .any(|m| m.kind == "needs-person" && m.text.contains("tis-prod"))
     });
     let looks = count(&house.server.calls(), "DescribeInstanceStatus");
-    house.wait(&running, "three more looks", || count(&house.server.calls(), "DescribeInstanceStatus") >= looks + 3);
+    house.wait(&running, "three more looks", || {
+        count(&house.server.calls(), "DescribeInstanceStatus") >= looks + 3
+    });
     assert!(mutations(&house.server.calls()).is_empty());
     let plan = house.plan("tis");
     let findings = plan["findings"].as_array().unwrap();
-    assert!(findings.iter().any(|finding| finding["kind"] == "all-targets-unhealthy"), "{plan:#}");
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding["kind"] == "all-targets-unhealthy"),
+        "{plan:#}"
+    );
 }
