@@ -211,10 +211,10 @@ mod tests {
         refill_per_s: 20.0,
     };
 
-    fn taken(bucket: &mut TokenBucket, now: Duration, priority: Priority) -> u32 {
+    fn taken(bucket: &mut TokenBucket, now: Duration, priority: Priority) -> usize {
         (0..1_000)
             .take_while(|_| bucket.take(now, priority).is_ok())
-            .count() as u32
+            .count()
     }
 
     #[test]

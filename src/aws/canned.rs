@@ -159,7 +159,7 @@ impl HttpConnector for Canned {
             tokio::time::sleep(Duration::from_millis(1)).await;
             let answer = (canned.answers.lock().unwrap())(&asked);
             match answer {
-                Answer::Of(status, body) => Ok(response(status, Vec::new(), rooted(&asked.action, body))),
+                Answer::Of(status, body) => Ok(response(status, Vec::new(), rooted(&asked.action, &body))),
                 Answer::With(status, headers, body) => Ok(response(status, headers, body)),
                 Answer::Fails(error) => Err(error()),
                 Answer::Hangs => std::future::pending().await,
@@ -169,7 +169,7 @@ impl HttpConnector for Canned {
 }
 
 /// The root element's name is that of the action; tests write `R`.
-fn rooted(action: &str, body: String) -> String {
+fn rooted(action: &str, body: &str) -> String {
     body.replace("<R>", &format!("<{action}Response>"))
         .replace("</R>", &format!("</{action}Response>"))
         .replace("<R/>", &format!("<{action}Response/>"))

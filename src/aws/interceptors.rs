@@ -266,7 +266,7 @@ mod tests {
         assert!(!is_cut_xml(whole.as_bytes()));
         let last = whole.trim_end().len();
         for end in 1..last {
-            assert!(is_cut_xml(&whole.as_bytes()[..end]), "{}", &whole[..end]);
+            assert!(is_cut_xml(&whole.as_bytes()[..end]), "cut at {end}");
         }
         for other in ["<R/>", "<R a=\"b\"/>", "{\"Parameters\":[]}", ""] {
             assert!(!is_cut_xml(other.as_bytes()), "{other}");

@@ -2,26 +2,22 @@
 
 use super::args::Common;
 use super::exit::Failure;
-use crate::aws::{Priority, Reader, ScopeKey, Sdk, Seams};
-use crate::controller::{Fleet, Hands, InForce, Ledger, Rounds, Scopes};
+use crate::aws::{Sdk, Seams};
+use crate::controller::{Fleet, Hands, Ledger, Rounds};
 use crate::env::Env;
 use crate::model::{ChannelName, ServiceName};
-use crate::pause::{Parameter, ParameterSource, Sources};
+use crate::notify::unusable_because;
 use crate::policy::{
-    CONFIG_VARIABLE, Channel, Colour, Config, GoodText, Store, config_path, load_config, render_text,
+    CONFIG_VARIABLE, Colour, Config, GoodText, Store, config_path, load_config, render_text,
 };
-use crate::record::Journal;
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use crate::record::{Journal, RecordError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::time::Duration;
 
-/// The process's own credentials and region: where the pause parameter is.
-const OWN_SCOPE: ScopeKey = ScopeKey {
-    role: None,
-    region: None,
-};
+/// A turn on the journal takes milliseconds, on a slow disk a second; together these make three.
+const LOCKED_TRIES: u32 = 30;
+const BETWEEN_LOCKED_TRIES: Duration = Duration::from_millis(100);
 
 /// A command's surroundings.
 pub struct Context {
@@ -77,32 +73,11 @@ impl Context {
 
     /// The channels that this version can use.
     pub fn channels(&self) -> BTreeSet<ChannelName> {
-        let usable = |channel: &Channel| matches!(channel, Channel::Slack { .. } | Channel::Webhook { .. });
         let channels = self.config.channels.iter();
         channels
-            .filter(|(_, channel)| usable(channel))
+            .filter(|(_, channel)| unusable_because(channel).is_none())
             .map(|(name, _)| name.clone())
             .collect()
-    }
-
-    /// Where pause flags are, and what reads them.
-    pub async fn pause_sources(&self, sdk: &Sdk) -> Sources {
-        let parameter = match &self.config.pause_parameter {
-            None => None,
-            Some(name) => {
-                let reader = Reader::new(sdk, &OWN_SCOPE)
-                    .await
-                    .map_err(|error| error.to_string());
-                Some(Parameter {
-                    name: name.clone(),
-                    source: Arc::new(OwnParameters(reader)),
-                })
-            }
-        };
-        Sources {
-            folder: self.config.state.clone(),
-            parameter,
-        }
     }
 
     /// Rounds that may only look: no write client, no journal entry, no lease.
@@ -112,56 +87,50 @@ impl Context {
     pub async fn rounds_for_looking(&self) -> Result<Rounds, Failure> {
         self.require_store()?;
         let journal = Journal::open_read_only(&self.config.state, &self.env).await?;
-        Ok(self.rounds(Ledger::scratch(journal), None).await)
+        Ok(self.rounds(Ledger::scratch(journal), None))
     }
 
     /// Rounds on `ledger`; with `hands` they may act.
-    pub async fn rounds(&self, ledger: Ledger, hands: Option<Hands>) -> Rounds {
-        let sdk = self.sdk();
-        let sources = self.pause_sources(&sdk).await;
-        Rounds {
-            env: self.env.clone(),
-            config: self.config.clone(),
-            scopes: Arc::new(Scopes::new(sdk, hands.is_some())),
-            ledger,
-            pausing: crate::act::Pausing {
-                sources,
-                policies_are_files: true,
-            },
-            in_force: InForce::default(),
-            vitals: Default::default(),
-            channels: self.channels(),
-            incarnation: self.env.entropy.id("run"),
-            hands,
-        }
+    pub fn rounds(&self, ledger: Ledger, hands: Option<Hands>) -> Rounds {
+        let (env, config) = (self.env.clone(), self.config.clone());
+        let mut rounds = Rounds::new(env, config, self.sdk(), ledger, hands);
+        rounds.channels = self.channels();
+        rounds
     }
 
-    /// The policies in force, without asking AWS: the files, and the last good texts if there is a journal to read.
+    /// The policies in force, without asking AWS: the files, and the last good texts if there is a journal that can be read.
+    /// Without it the files alone speak: nobody is kept from pausing by a broken journal.
+    ///
+    /// # Errors
+    /// If the work was interrupted.
     pub async fn fleet(&self) -> Result<Fleet, Failure> {
-        let journal = Journal::open_read_only(&self.config.state, &self.env).await?;
-        let last_good: BTreeMap<ServiceName, GoodText> = match journal {
-            Some(journal) => journal.good_policies().await?,
-            None => BTreeMap::new(),
-        };
+        let last_good = self.last_good().await.unwrap_or_default();
         let config = self.config.clone();
         let load = move || Fleet::of(&Fleet::load(&config.policies, &config, &last_good));
         Ok(self.env.blocking.run(load).await?)
     }
+
+    async fn last_good(&self) -> Result<BTreeMap<ServiceName, GoodText>, RecordError> {
+        match Journal::open_read_only(&self.config.state, &self.env).await? {
+            Some(journal) => journal.good_policies().await,
+            None => Ok(BTreeMap::new()),
+        }
+    }
 }
 
-/// The SSM parameters of the process's own account and region. Without a client every flag is unreadable, which counts
-/// as set.
-struct OwnParameters(Result<Reader, String>);
-
-impl ParameterSource for OwnParameters {
-    fn values(&self, names: Vec<String>) -> BoxFuture<'_, Result<BTreeMap<String, String>, String>> {
-        async move {
-            let reader = self.0.as_ref().map_err(Clone::clone)?;
-            let names: BTreeSet<String> = names.into_iter().collect();
-            // This stands between a decision and its sending: it does not wait for its turn.
-            let values = reader.parameters(&names, Priority::Start).await;
-            values.map_err(|error| error.to_string())
+/// Repeats journal work that another process's short turn on the journal kept out.
+///
+/// # Errors
+/// What it failed with last.
+pub async fn patiently<T, F>(env: &Env, mut work: impl FnMut() -> F) -> Result<T, RecordError>
+where
+    F: Future<Output = Result<T, RecordError>>,
+{
+    for _ in 1..LOCKED_TRIES {
+        match work().await {
+            Err(RecordError::Locked { .. }) => env.clock.sleep(BETWEEN_LOCKED_TRIES).await,
+            done => return done,
         }
-        .boxed()
     }
+    work().await
 }

@@ -36,6 +36,8 @@ pub struct ServiceDoc {
     pub trouble: Option<String>,
     /// `now`, `by-time` (nobody has to do anything for it), `nothing`; `null`: no plan.
     pub due: Option<Due>,
+    /// When the look began that all of this rests on.
+    pub looked_at: Option<Timestamp>,
     pub next_check: Option<Timestamp>,
     pub steps: Vec<StepDoc>,
     pub holds: Vec<HoldDoc>,
@@ -235,6 +237,7 @@ impl ServiceDoc {
             policy_version: policy.version.to_string(),
             trouble: None,
             due: None,
+            looked_at: None,
             next_check: None,
             steps: Vec::new(),
             holds: Vec::new(),
@@ -255,6 +258,7 @@ impl ServiceDoc {
         });
         Self {
             due: Some(plan.due),
+            looked_at: Some(plan.looked_at),
             next_check: Some(plan.next_check),
             steps: steps.collect(),
             holds: plan.holds.iter().map(HoldDoc::of).collect(),

@@ -75,7 +75,6 @@ fn to_ansi(text: &str) -> String {
 }
 
 /// The text without its styles.
-#[cfg(test)]
 pub fn plain(text: &str) -> String {
     let is_mark = |c: &char| *c == END || STYLES.iter().any(|(_, mark, _)| mark == c);
     text.chars().filter(|c| !is_mark(c)).collect()

@@ -196,6 +196,15 @@ pub fn headline(service: &ServiceDoc) -> String {
         _ => "nothing due".to_owned(),
     };
     let mut words = vec![first];
+    for (word, style) in [("starting", Style::Warn), ("quarantined", Style::Bad)] {
+        let number = service
+            .instances()
+            .filter(|(_, instance)| instance.word == word)
+            .count();
+        if number > 0 {
+            words.push(style.paint(&format!("{number} {word}")));
+        }
+    }
     if !service.pauses.is_empty() {
         words.push(Style::Warn.paint("paused"));
     }

@@ -26,6 +26,8 @@ pub struct Plan {
     pub pauses: Vec<Pause>,
     /// What this look could not see; empty: it was complete.
     pub gaps: Vec<Gap>,
+    /// When the look that it was made from began.
+    pub looked_at: Timestamp,
     pub next_check: Timestamp,
     #[serde(skip)]
     pub notices: Vec<Notice>,
@@ -71,6 +73,9 @@ pub struct InstanceView {
     /// Everything that keeps a remedy from being carried out now.
     pub holds: Vec<HoldReason>,
     pub incident: Option<Incident>,
+    /// We could not see it; what is merely on its way is not meant.
+    #[serde(skip)]
+    pub blind: bool,
     /// Status checks in a few words: `system ok, instance ok`.
     pub checks: String,
 }

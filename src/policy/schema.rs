@@ -1,5 +1,6 @@
 //! JSON Schemas (draft 2020-12) of the policy and the config file, from the types in [`super::raw`].
 
+use super::decode::Homes;
 use super::{raw, raw_config};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -62,22 +63,23 @@ fn tighten(part: &mut Value) {
     }
 }
 
-/// Where a policy has this key: the paths of the maps, `""` for the file itself.
-pub(super) fn homes_in_policy(key: &str) -> Vec<String> {
-    homes(&policy_schema(), key)
+/// Where each key of a policy belongs.
+pub(super) fn homes_in_policy() -> Homes {
+    homes(&policy_schema())
 }
 
-/// Where the config file has this key.
-pub(super) fn homes_in_config(key: &str) -> Vec<String> {
-    homes(&config_schema(), key)
+/// Where each key of the config file belongs.
+pub(super) fn homes_in_config() -> Homes {
+    homes(&config_schema())
 }
 
-fn homes(schema: &Value, key: &str) -> Vec<String> {
-    let maps = maps(schema).into_iter().filter(|(_, keys)| keys.contains(key));
-    let mut homes: Vec<String> = maps.map(|(path, _)| path).collect();
-    // The one nearest the top is the one that people mean.
-    homes.sort_by_key(|path| (path.matches(['.', '[']).count(), path.len()));
-    homes
+fn homes(schema: &Value) -> Homes {
+    let mut maps = maps(schema);
+    // Of several maps, the one nearest the top is the one that people mean.
+    maps.sort_by_key(|(path, _)| std::cmp::Reverse((path.matches(['.', '[']).count(), path.len())));
+    maps.into_iter()
+        .flat_map(|(path, keys)| keys.into_iter().map(move |key| (key, path.clone())))
+        .collect()
 }
 
 /// Every map of a schema with its path and its keys. A key that is a name is `NAME` in the path, a list's item `[]`.

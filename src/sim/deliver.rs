@@ -248,7 +248,7 @@ impl State {
 
     fn request_id(&mut self) -> String {
         let (a, b) = (self.rng.u64(..), self.rng.u64(..));
-        let (high, low) = ((a >> 32) as u32, a as u32);
+        let (high, low) = (a >> 32, a & 0xffff_ffff);
         let (mid, last) = (low >> 16, b & 0xffff_ffff_ffff);
         format!(
             "{high:08x}-{mid:04x}-{:04x}-{:04x}-{last:012x}",

@@ -34,6 +34,7 @@ impl std::error::Error for LeftTheThread {}
 
 /// Build the runtime, and seed this thread's random numbers (the SDK's retry jitter and invocation ids).
 pub fn runtime(seed: u64) -> io::Result<SimRuntime> {
+    #[expect(clippy::disallowed_methods, reason = "the SDK's retry jitter and invocation ids draw from it")]
     fastrand::seed(seed);
     let threads = Arc::new(AtomicUsize::new(0));
     let counter = threads.clone();

@@ -88,7 +88,7 @@ impl Stage {
         let options = Options {
             max_pages: self.max_pages,
             hook: Some(Arc::new(life.clone())),
-            ..Options::default()
+            patience: Duration::ZERO,
         };
         let journal = Journal::open(&self.config.state, &env, options).await?;
         let hands = Hands {

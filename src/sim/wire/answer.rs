@@ -29,11 +29,11 @@ pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
         Answer::StateChanges(changes) => ec2(&|xml| ec2_xml::state_changes(xml, changes)),
         Answer::Done => ec2(&|xml| xml.text("return", "true")),
         Answer::TargetGroups { items, next } => wrapped(Service::Elb, &|xml| {
-            elb::target_groups(xml, items, next.as_deref())
+            elb::target_groups(xml, items, next.as_deref());
         }),
         Answer::TargetHealth(lines) => wrapped(Service::Elb, &|xml| elb::target_health(xml, lines)),
         Answer::Groups { items, next } => wrapped(Service::AutoScaling, &|xml| {
-            autoscaling::groups(xml, items, next.as_deref())
+            autoscaling::groups(xml, items, next.as_deref());
         }),
         Answer::Identity { account, arn } => wrapped(Service::Sts, &|xml| sts::identity(xml, account, arn)),
         Answer::Session {
@@ -41,7 +41,7 @@ pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
             arn,
             expiration,
         } => wrapped(Service::Sts, &|xml| {
-            sts::session(xml, access_key, arn, *expiration)
+            sts::session(xml, access_key, arn, *expiration);
         }),
         Answer::Parameter(parameter) => ssm::parameter(parameter),
         Answer::Parameters { found, invalid } => ssm::parameters(found, invalid),

@@ -30,7 +30,7 @@ pub(super) fn groups(xml: &mut Xml, items: &[GroupView], next: Option<&str>) {
             xml.text("DesiredCapacity", group.desired.to_string());
             xml.text("DefaultCooldown", "300");
             xml.element("AvailabilityZones", |xml| {
-                group.zones.iter().for_each(|zone| xml.text("member", zone))
+                group.zones.iter().for_each(|zone| xml.text("member", zone));
             });
             xml.element("TargetGroupARNs", |xml| {
                 group.target_groups.iter().for_each(|arn| xml.text("member", arn));

@@ -12,7 +12,7 @@ pub(super) fn instances(xml: &mut Xml, items: &[Arc<Instance>], next: Option<&st
         xml.text("ownerId", &instance.scope.account);
         xml.element("groupSet", |_| {});
         xml.list("instancesSet", "item", [instance], |xml, instance| {
-            write_instance(xml, instance)
+            write_instance(xml, instance);
         });
     });
     xml.maybe("nextToken", next);

@@ -156,8 +156,8 @@ impl TargetGroup {
             (Health::UnhealthyErrorCode, Probe::Timeout) => (1, Health::UnhealthyTimeout),
             _ => return None,
         };
-        let interval = self.interval.as_millis().max(1) as i128;
-        let since = i128::from(now.as_millisecond()) - target.phase.as_millis() as i128;
+        let interval = self.interval.as_millis().max(1).cast_signed();
+        let since = i128::from(now.as_millisecond()) - target.phase.as_millis().cast_signed();
         let to_first = interval - since.rem_euclid(interval);
         let wait = to_first + i128::from(checks.saturating_sub(1)) * interval;
         Some((Duration::from_millis(u64::try_from(wait).unwrap_or(0)), next))

@@ -3,8 +3,6 @@
 mod crashes;
 mod failing_starts;
 mod incident;
-mod pauses;
 mod people;
-mod process;
 mod refusals;
 mod sight;
