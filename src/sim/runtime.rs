@@ -63,6 +63,7 @@ impl SimRuntime {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what the runtime does with them is under test")]
 mod tests {
     use super::*;
     use std::time::Duration;
