@@ -11,7 +11,12 @@ use std::time::Duration;
 
 /// Keeps blue/green services on EC2 alive, unattended.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "keepgreen", version, arg_required_else_help = true, subcommand_required = true)]
+#[command(
+    name = "keepgreen",
+    version,
+    arg_required_else_help = true,
+    subcommand_required = true
+)]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,
@@ -248,15 +253,25 @@ mod tests {
             let cli = parse(line).unwrap();
             let common = cli.common();
             assert_eq!(common.config, Some(PathBuf::from("c.yaml")), "{line}");
-            assert_eq!((common.format(), common.rest.verbose), (Format::Json, 1), "{line}");
-            assert!(matches!(cli.command, Command::Plan(args) if args.services == ["tis"]), "{line}");
+            assert_eq!(
+                (common.format(), common.rest.verbose),
+                (Format::Json, 1),
+                "{line}"
+            );
+            assert!(
+                matches!(cli.command, Command::Plan(args) if args.services == ["tis"]),
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn config_is_a_switch_of_schema_alone() {
         let cli = parse("keepgreen schema --config").unwrap();
-        assert!(matches!(cli.command, Command::Schema(SchemaArgs { config: true, .. })));
+        assert!(matches!(
+            cli.command,
+            Command::Schema(SchemaArgs { config: true, .. })
+        ));
         assert!(parse("keepgreen plan --config").is_err());
     }
 

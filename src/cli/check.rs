@@ -6,8 +6,8 @@ use super::exit::{Exit, Outcome};
 use super::json::{VERSION, text_of};
 use super::paint::{Style, print};
 use crate::policy::{
-    Channels, Colour, Config, Loaded, Problem, load_config, load_files, load_folder, read_folder, render_json,
-    render_text,
+    Channels, Colour, Config, Loaded, Problem, load_config, load_files, load_folder, read_folder,
+    render_json, render_text,
 };
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -97,7 +97,11 @@ fn render(doc: &CheckDoc, problems: &[Problem]) -> String {
         format!("{}  {what}: {services}", Style::Good.paint("ok"))
     } else {
         let bad: BTreeSet<&str> = problems.iter().map(|problem| problem.file.as_str()).collect();
-        let found = format!("{} in {}", count(problems.len(), "problem"), count(bad.len(), "file"));
+        let found = format!(
+            "{} in {}",
+            count(problems.len(), "problem"),
+            count(bad.len(), "file")
+        );
         format!("{}  {what}", Style::Bad.paint(&found))
     };
     text.push_str(&line);

@@ -10,9 +10,14 @@ use crate::notify::unusable_because;
 use crate::policy::{
     CONFIG_VARIABLE, Colour, Config, GoodText, Store, config_path, load_config, render_text,
 };
-use crate::record::Journal;
+use crate::record::{Journal, RecordError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// A turn on the journal takes milliseconds, on a slow disk a second; together these make three.
+const LOCKED_TRIES: u32 = 30;
+const BETWEEN_LOCKED_TRIES: Duration = Duration::from_millis(100);
 
 /// A command's surroundings.
 pub struct Context {
@@ -22,7 +27,10 @@ pub struct Context {
 
 /// Which config file is meant.
 pub fn config_file(common: &Common) -> Option<PathBuf> {
-    config_path(common.config.as_deref(), std::env::var_os(CONFIG_VARIABLE).as_deref())
+    config_path(
+        common.config.as_deref(),
+        std::env::var_os(CONFIG_VARIABLE).as_deref(),
+    )
 }
 
 impl Context {
@@ -90,15 +98,39 @@ impl Context {
         rounds
     }
 
-    /// The policies in force, without asking AWS: the files, and the last good texts if there is a journal to read.
+    /// The policies in force, without asking AWS: the files, and the last good texts if there is a journal that can be read.
+    /// Without it the files alone speak: nobody is kept from pausing by a broken journal.
+    ///
+    /// # Errors
+    /// If the work was interrupted.
     pub async fn fleet(&self) -> Result<Fleet, Failure> {
-        let journal = Journal::open_read_only(&self.config.state, &self.env).await?;
-        let last_good: BTreeMap<ServiceName, GoodText> = match journal {
-            Some(journal) => journal.good_policies().await?,
-            None => BTreeMap::new(),
-        };
+        let last_good = self.last_good().await.unwrap_or_default();
         let config = self.config.clone();
         let load = move || Fleet::of(&Fleet::load(&config.policies, &config, &last_good));
         Ok(self.env.blocking.run(load).await?)
     }
+
+    async fn last_good(&self) -> Result<BTreeMap<ServiceName, GoodText>, RecordError> {
+        match Journal::open_read_only(&self.config.state, &self.env).await? {
+            Some(journal) => journal.good_policies().await,
+            None => Ok(BTreeMap::new()),
+        }
+    }
+}
+
+/// Repeats journal work that another process's short turn on the journal kept out.
+///
+/// # Errors
+/// What it failed with last.
+pub async fn patiently<T, F>(env: &Env, mut work: impl FnMut() -> F) -> Result<T, RecordError>
+where
+    F: Future<Output = Result<T, RecordError>>,
+{
+    for _ in 1..LOCKED_TRIES {
+        match work().await {
+            Err(RecordError::Locked { .. }) => env.clock.sleep(BETWEEN_LOCKED_TRIES).await,
+            done => return done,
+        }
+    }
+    work().await
 }

@@ -11,7 +11,8 @@ use crate::controller::{Fleet, Passed, Rounds};
 use crate::decide::verdict::Health;
 use crate::decide::{Due, Finding, Hold, HoldReason, ImageVerdict, InstanceView, Plan, SlotView, TargetView};
 use crate::model::{
-    AttemptEnd, Gap, Incident, InstanceId, Pause, PauseScope, PauseSource, ServiceName, SlotName, StartOf, Step,
+    AttemptEnd, Gap, Incident, InstanceId, Pause, PauseScope, PauseSource, ServiceName, SlotName, StartOf,
+    Step,
 };
 use crate::policy::{Policy, PolicyFinding};
 use jiff::Timestamp;
@@ -35,6 +36,8 @@ pub struct ServiceDoc {
     pub trouble: Option<String>,
     /// `now`, `by-time` (nobody has to do anything for it), `nothing`; `null`: no plan.
     pub due: Option<Due>,
+    /// When the look began that all of this rests on.
+    pub looked_at: Option<Timestamp>,
     pub next_check: Option<Timestamp>,
     pub steps: Vec<StepDoc>,
     pub holds: Vec<HoldDoc>,
@@ -211,7 +214,9 @@ impl ServiceDoc {
         let policy = fleet.policies.get(&passed.service)?;
         let scope: ScopeKey = Fleet::scope_of(policy);
         let clients = rounds.scopes.known(&scope);
-        let region = clients.as_ref().map(|clients| clients.reader.region().to_string());
+        let region = clients
+            .as_ref()
+            .map(|clients| clients.reader.region().to_string());
         let account = clients.and_then(|clients| clients.account());
         let mut doc = Self::of_policy(policy, passed.plan.as_ref());
         doc.region = region.or(doc.region);
@@ -232,6 +237,7 @@ impl ServiceDoc {
             policy_version: policy.version.to_string(),
             trouble: None,
             due: None,
+            looked_at: None,
             next_check: None,
             steps: Vec::new(),
             holds: Vec::new(),
@@ -252,6 +258,7 @@ impl ServiceDoc {
         });
         Self {
             due: Some(plan.due),
+            looked_at: Some(plan.looked_at),
             next_check: Some(plan.next_check),
             steps: steps.collect(),
             holds: plan.holds.iter().map(HoldDoc::of).collect(),

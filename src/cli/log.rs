@@ -18,7 +18,15 @@ const VARIABLES: [&str; 2] = ["KEEPGREEN_LOG", "RUST_LOG"];
 
 /// Crates whose debug output has secrets in it.
 const TALKATIVE: [&str; 9] = [
-    "aws_", "hyper", "h2", "rustls", "tower", "reqwest", "http", "tokio_util", "mio",
+    "aws_",
+    "hyper",
+    "h2",
+    "rustls",
+    "tower",
+    "reqwest",
+    "http",
+    "tokio_util",
+    "mio",
 ];
 
 /// What is logged if nobody says more: a command that prints its result keeps quiet besides.
@@ -37,7 +45,9 @@ pub fn begin(format: Format, verbose: u8, quiet: Quiet) {
     let filter = match asked.map(|(name, text)| (name, EnvFilter::try_new(&text))) {
         Some((_, Ok(filter))) => filter,
         Some((name, Err(error))) => {
-            print_error(&format!("keepgreen: ${name} is no log filter and is ignored: {error}\n"));
+            print_error(&format!(
+                "keepgreen: ${name} is no log filter and is ignored: {error}\n"
+            ));
             EnvFilter::new(default_level(verbose, quiet).to_string())
         }
         None => EnvFilter::new(default_level(verbose, quiet).to_string()),
@@ -55,7 +65,8 @@ pub fn begin(format: Format, verbose: u8, quiet: Quiet) {
             .with_target(false)
             .boxed(),
     };
-    let logged = tracing_subscriber::registry().with(layer.with_filter(filter).with_filter(filter_fn(is_harmless)));
+    let logged =
+        tracing_subscriber::registry().with(layer.with_filter(filter).with_filter(filter_fn(is_harmless)));
     // Fails only if something logs already, which then goes on.
     let _ = logged.try_init();
 }
@@ -84,7 +95,11 @@ pub fn log_panics() {
             .copied()
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("no message");
-        tracing::error!(place, why, "a panic: a fault of keepgreen's own, please report it");
+        tracing::error!(
+            place,
+            why,
+            "a panic: a fault of keepgreen's own, please report it"
+        );
     }));
 }
 

@@ -27,7 +27,9 @@ pub fn choose(fleet: &Fleet, named: &[String]) -> Result<BTreeSet<ServiceName>, 
         } else {
             findings.join("\n")
         };
-        return Err(Failure::new(format!("no policy is in force: {why}\nNext: `keepgreen check`.")));
+        return Err(Failure::new(format!(
+            "no policy is in force: {why}\nNext: `keepgreen check`."
+        )));
     }
     named
         .iter()

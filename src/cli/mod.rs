@@ -9,19 +9,26 @@ mod args;
 mod check;
 mod context;
 mod exit;
+mod explain;
+mod holder;
 mod json;
 mod log;
 mod looking;
 mod once;
 mod paint;
+mod pause;
 mod plan;
+mod resume;
 mod run;
 mod schema;
+mod side;
+mod status;
 mod table;
+mod wake;
 
 use args::{Cli, Command, Common};
 use clap::Parser as _;
-use exit::{ERROR, Failure, Outcome};
+use exit::{ERROR, Outcome};
 use log::Quiet;
 use paint::{Style, print_error};
 use std::ffi::OsString;
@@ -64,15 +71,18 @@ fn dispatch(command: Command, common: &Common) -> Outcome {
         Command::Schema(args) => schema::schema(&args),
         Command::Run(args) => block_on(run::run(&args, common)),
         Command::Plan(args) => block_on(plan::plan(&args.services, common)),
-        Command::Status(_) | Command::Explain(_) | Command::Pause(_) | Command::Resume(_) => {
-            Err(Failure::new("not in this version yet"))
-        }
+        Command::Status(args) => block_on(status::status(&args.services, common)),
+        Command::Explain(args) => block_on(explain::explain(&args.service, common)),
+        Command::Pause(args) => block_on(pause::pause(&args, common)),
+        Command::Resume(args) => block_on(resume::resume(&args, common)),
     }
 }
 
 /// One thread is enough: all waiting is for the network, and SQLite has the blocking pool.
 fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(work);
     runtime.shutdown_timeout(LONGEST_CLEAN_UP);
     outcome

@@ -6,18 +6,31 @@
 use super::args::{Common, Format};
 use super::check::count;
 use super::context::Context;
-use super::exit::{Exit, Outcome};
+use super::exit::{Exit, Failure, Outcome};
 use super::json::{PolicyFindingDoc, ServiceDoc, VERSION, text_of};
 use super::looking::{choose, documents, is_unread, look_at};
 use super::paint::{Style, clean, print, width};
 use super::plan::{add_rows, header, headline, render_policy_findings};
+use super::run::LAST_WORDS;
+use super::side::Side;
 use super::table::Table;
+use super::wake::Signals;
 use crate::act::Done;
-use crate::controller::{Passed, Rounds};
+use crate::controller::{Passed, Pulse, Rounds};
 use crate::decide::FindingKind;
 use crate::model::{InstanceId, Outcome as Ended, ServiceName, SlotName};
+use crate::notify::Sweep;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Service managers kill 30 s after they asked; what is open by then is in the journal.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(25);
+
+/// Channels that do not answer are not waited for longer: the next run tells what is left.
+const LONGEST_TELLING: Duration = Duration::from_secs(20);
 
 /// The document of `run --once`.
 #[derive(Debug, Serialize)]
@@ -27,6 +40,9 @@ pub struct OnceDoc {
     pub dry_run: bool,
     /// Repairs that are begun, planned or quarantined, and not healed.
     pub open_repairs: Vec<OpenRepairDoc>,
+    /// Notices that channels took in the end; those that failed wait in the journal.
+    pub notices_delivered: u32,
+    pub notices_failed: u32,
     pub policy_findings: Vec<PolicyFindingDoc>,
     pub services: Vec<PassDoc>,
 }
@@ -65,16 +81,53 @@ pub struct RequestDoc {
 }
 
 /// Makes the passes and prints what came of them.
-pub async fn once(context: &Context, rounds: &Rounds, common: &Common) -> Outcome {
+pub async fn once(context: &Context, rounds: &Rounds, signals: &mut Signals, common: &Common) -> Outcome {
     let fleet = rounds.in_force.now();
     let chosen = choose(&fleet, &[])?;
-    let passed = look_at(rounds, &chosen).await;
-    let doc = OnceDoc::of(context, rounds, &passed);
+    let (passed, patience) = passes(context, rounds, signals, &chosen).await?;
+    // There is no telling how long ago the last one was; whoever repeats it does so about once an interval.
+    rounds.check_breakers(rounds.config.interval).await?;
+    let told = match Side::new(rounds, Pulse::default()) {
+        Some(side) => side.last_words(patience).await,
+        None => Sweep::default(),
+    };
+    let mut doc = OnceDoc::of(context, rounds, &passed);
+    doc.notices_delivered = told.delivered;
+    doc.notices_failed = told.failed;
     match common.format() {
         Format::Json => print(&text_of(&doc)?)?,
         Format::Text => print(&render(&doc, width()))?,
     }
     Ok(exit_of(&doc))
+}
+
+/// All passes, and how long telling of them may take. Asked to stop, it finishes what is in flight, and begins nothing new.
+async fn passes(
+    context: &Context,
+    rounds: &Rounds,
+    signals: &mut Signals,
+    chosen: &BTreeSet<ServiceName>,
+) -> Result<(Vec<Passed>, Duration), Failure> {
+    let mut passes = std::pin::pin!(look_at(rounds, chosen));
+    let signal = tokio::select! {
+        biased;
+        passed = &mut passes => return Ok((passed, LONGEST_TELLING)),
+        signal = signals.stop() => signal,
+    };
+    tracing::info!(
+        signal,
+        "shutting down: what is in flight is finished, nothing new is begun"
+    );
+    if let Some(hands) = &rounds.hands {
+        hands.stopping.store(true, Ordering::Relaxed);
+    }
+    tokio::select! {
+        biased;
+        passed = &mut passes => Ok((passed, LAST_WORDS)),
+        () = context.env.clock.sleep(LONGEST_GOODBYE) => Err(Failure::new(
+            "what was in flight did not end in time; the journal has it, and the next run settles it by looking",
+        )),
+    }
 }
 
 impl OnceDoc {
@@ -92,8 +145,13 @@ impl OnceDoc {
             version: VERSION,
             at: context.env.clock.wall(),
             dry_run: rounds.hands.is_none(),
-            open_repairs: services.iter().flat_map(|pass| open_repairs(&pass.service)).collect(),
+            open_repairs: services
+                .iter()
+                .flat_map(|pass| open_repairs(&pass.service))
+                .collect(),
             policy_findings: fleet.findings.iter().map(PolicyFindingDoc::of).collect(),
+            notices_delivered: 0,
+            notices_failed: 0,
             services,
         }
     }
@@ -114,10 +172,18 @@ impl PassDoc {
 impl RequestDoc {
     pub fn of(done: &Done) -> Self {
         let (outcome, request_id, why) = match &done.outcome {
-            None => ("ambiguous", None, Some("no answer came; the next look tells".to_owned())),
+            None => (
+                "ambiguous",
+                None,
+                Some("no answer came; the next look tells".to_owned()),
+            ),
             Some(Ended::Accepted { request_id }) => ("accepted", request_id.clone(), None),
             Some(Ended::NotSent { why }) => ("not-sent", None, Some(clean(why))),
-            Some(Ended::Failed { error }) => ("failed", error.request_id.clone(), Some(clean(&error.to_string()))),
+            Some(Ended::Failed { error }) => (
+                "failed",
+                error.request_id.clone(),
+                Some(clean(&error.to_string())),
+            ),
             Some(Ended::Settled { .. }) => ("settled", None, None),
         };
         Self {
@@ -156,11 +222,22 @@ fn open_repairs(service: &ServiceDoc) -> Vec<OpenRepairDoc> {
     .collect()
 }
 
+fn slot_of(service: &ServiceDoc, instance: &InstanceId) -> String {
+    let mut instances = service.instances();
+    let found = instances.find(|(_, view)| view.id == *instance);
+    found.map(|(slot, _)| slot.name.to_string()).unwrap_or_default()
+}
+
 /// Open repairs are no error: that is what the next run is for.
 fn exit_of(doc: &OnceDoc) -> Exit {
     let refused = FindingKind::WrongAccount.as_str();
     let failed = |pass: &PassDoc| {
-        is_unread(&pass.service) || pass.service.findings.iter().any(|finding| finding.kind == refused)
+        is_unread(&pass.service)
+            || pass
+                .service
+                .findings
+                .iter()
+                .any(|finding| finding.kind == refused)
     };
     if doc.services.iter().any(failed) || doc.policy_findings.iter().any(|finding| finding.is_error) {
         Exit::Problems
@@ -179,7 +256,8 @@ fn render(doc: &OnceDoc, width: Option<u16>) -> String {
                 other => Style::Bad.paint(other),
             };
             for instance in &request.instances {
-                table.row([word.clone(), String::new(), instance.to_string(), request.say()]);
+                let slot = slot_of(&pass.service, instance);
+                table.row([word.clone(), slot, instance.to_string(), request.say()]);
             }
         }
         add_rows(&mut table, &pass.service, doc.at);
@@ -189,7 +267,11 @@ fn render(doc: &OnceDoc, width: Option<u16>) -> String {
             let started = Style::Good.paint(&format!("{} started", pass.started.len()));
             format!("{started}, {}", headline(&pass.service))
         };
-        text.push_str(&format!("{}\n{}", header(&pass.service, &words), table.render(width)));
+        text.push_str(&format!(
+            "{}\n{}",
+            header(&pass.service, &words),
+            table.render(width)
+        ));
     }
     let started: usize = doc.services.iter().map(|pass| pass.started.len()).sum();
     text.push_str(&format!(

@@ -47,7 +47,8 @@ impl Style {
 /// One line of text without anything that a terminal obeys: control characters, marks of direction, style marks.
 pub fn clean(text: &str) -> String {
     let harmful = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     let spaced: String = text
         .chars()
@@ -74,7 +75,6 @@ fn to_ansi(text: &str) -> String {
 }
 
 /// The text without its styles.
-#[cfg(test)]
 pub fn plain(text: &str) -> String {
     let is_mark = |c: &char| *c == END || STYLES.iter().any(|(_, mark, _)| mark == c);
     text.chars().filter(|c| !is_mark(c)).collect()
@@ -115,14 +115,22 @@ mod tests {
     #[test]
     fn styles_become_ansi_and_end() {
         let text = format!("{} and {}", Style::Good.paint("well"), Style::Bad.paint("ill"));
-        assert_eq!(to_ansi(&text), "\u{1b}[32mwell\u{1b}[0m and \u{1b}[1;31mill\u{1b}[0m");
+        assert_eq!(
+            to_ansi(&text),
+            "\u{1b}[32mwell\u{1b}[0m and \u{1b}[1;31mill\u{1b}[0m"
+        );
         assert_eq!(plain(&text), "well and ill");
         assert_eq!(Style::Good.paint(""), "");
     }
 
     #[test]
     fn foreign_text_cannot_rewrite_the_terminal_or_bring_its_own_styles() {
-        for hostile in ["\u{1b}[2Jgone", "a\u{202e}b", &Style::Good.paint("healthy"), "x\u{7}\u{9b}y"] {
+        for hostile in [
+            "\u{1b}[2Jgone",
+            "a\u{202e}b",
+            &Style::Good.paint("healthy"),
+            "x\u{7}\u{9b}y",
+        ] {
             let shown = clean(hostile);
             assert_eq!(to_ansi(&shown), shown, "{hostile:?}");
             assert!(!shown.chars().any(char::is_control), "{hostile:?}");

@@ -49,11 +49,20 @@ pub async fn plan(named: &[String], common: &Common) -> Outcome {
 }
 
 /// What is to be said about policy files: everything, or what concerns the services that were asked for.
-pub fn findings_about(fleet: &Fleet, named: &[String], chosen: &BTreeSet<ServiceName>) -> Vec<PolicyFindingDoc> {
+pub fn findings_about(
+    fleet: &Fleet,
+    named: &[String],
+    chosen: &BTreeSet<ServiceName>,
+) -> Vec<PolicyFindingDoc> {
     let concerns = |finding: &&PolicyFinding| {
         named.is_empty() || finding.service().is_none_or(|service| chosen.contains(service))
     };
-    fleet.findings.iter().filter(concerns).map(PolicyFindingDoc::of).collect()
+    fleet
+        .findings
+        .iter()
+        .filter(concerns)
+        .map(PolicyFindingDoc::of)
+        .collect()
 }
 
 /// An answer that is not whole is an error before it is anything else; but what is certainly due is due.
@@ -100,28 +109,56 @@ pub fn add_rows(table: &mut Table, service: &ServiceDoc, now: Timestamp) {
         for (instance, of) in &step.instances {
             let what = format!("attempt {}: {}", of.attempt, step.why);
             let what = if of.attempt == 1 { step.why.clone() } else { what };
-            table.row([Style::Warn.paint(step.step), of.slot.to_string(), instance.to_string(), what]);
+            table.row([
+                Style::Warn.paint(step.step),
+                of.slot.to_string(),
+                instance.to_string(),
+                what,
+            ]);
         }
     }
     for hold in &service.holds {
-        let instance = hold.instance.as_ref().map(ToString::to_string).unwrap_or_default();
-        table.row(["hold".to_owned(), hold.slot.to_string(), instance, hold.sentence.clone()]);
+        let instance = hold
+            .instance
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        table.row([
+            "hold".to_owned(),
+            hold.slot.to_string(),
+            instance,
+            hold.sentence.clone(),
+        ]);
     }
     for finding in &service.findings {
         let slot = finding.slot.as_ref().map(ToString::to_string).unwrap_or_default();
-        let instance = finding.instance.as_ref().map(ToString::to_string).unwrap_or_default();
+        let instance = finding
+            .instance
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let text = format!("{}\nnext: {}", finding.text, finding.next);
         table.row([Style::Warn.paint("finding"), slot, instance, text]);
     }
     for pause in &service.pauses {
-        table.row([Style::Warn.paint("paused"), String::new(), String::new(), say_pause(pause, now)]);
+        table.row([
+            Style::Warn.paint("paused"),
+            String::new(),
+            String::new(),
+            say_pause(pause, now),
+        ]);
     }
     for gap in &service.gaps {
         let text = format!("{} could not be read: {}", gap.part, gap.why);
         table.row([Style::Bad.paint("unseen"), String::new(), String::new(), text]);
     }
     if let Some(trouble) = &service.trouble {
-        table.row([Style::Bad.paint("trouble"), String::new(), String::new(), trouble.clone()]);
+        table.row([
+            Style::Bad.paint("trouble"),
+            String::new(),
+            String::new(),
+            trouble.clone(),
+        ]);
     }
 }
 
@@ -136,7 +173,10 @@ pub fn header(service: &ServiceDoc, headline: &str) -> String {
     } else {
         format!("  {}", Style::Faint.paint(&format!("({})", place.join(", "))))
     };
-    format!("{}{place}  {headline}", Style::Strong.paint(service.service.as_str()))
+    format!(
+        "{}{place}  {headline}",
+        Style::Strong.paint(service.service.as_str())
+    )
 }
 
 /// What a service comes to, in a few words.
@@ -145,7 +185,9 @@ pub fn headline(service: &ServiceDoc) -> String {
         return Style::Bad.paint("could not be planned");
     }
     let starts: usize = service.steps.iter().map(|step| step.instances.len()).sum();
-    let all_healthy = service.instances().all(|(_, instance)| instance.health == "healthy");
+    let all_healthy = service
+        .instances()
+        .all(|(_, instance)| instance.health == "healthy");
     let first = match service.due {
         Some(Due::Now) => Style::Warn.paint(&format!("{} due now", count(starts, "start"))),
         Some(Due::ByTime) => Style::Warn.paint(&format!("a start is due {}", when_due(service))),
@@ -154,6 +196,15 @@ pub fn headline(service: &ServiceDoc) -> String {
         _ => "nothing due".to_owned(),
     };
     let mut words = vec![first];
+    for (word, style) in [("starting", Style::Warn), ("quarantined", Style::Bad)] {
+        let number = service
+            .instances()
+            .filter(|(_, instance)| instance.word == word)
+            .count();
+        if number > 0 {
+            words.push(style.paint(&format!("{number} {word}")));
+        }
+    }
     if !service.pauses.is_empty() {
         words.push(Style::Warn.paint("paused"));
     }
@@ -178,7 +229,11 @@ pub fn say_pause(pause: &PauseDoc, now: Timestamp) -> String {
         (None, Some(instance)) => instance.to_string(),
         (None, None) => "everything".to_owned(),
     };
-    let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let by = pause
+        .by
+        .as_ref()
+        .map(|by| format!(" by {by}"))
+        .unwrap_or_default();
     let since = pause
         .since
         .map(|since| format!(" since {since:.0}"))

@@ -7,7 +7,11 @@ use crate::policy::{config_schema, policy_schema, schema_text};
 
 /// Runs it.
 pub fn schema(args: &SchemaArgs) -> Outcome {
-    let schema = if args.config { config_schema() } else { policy_schema() };
+    let schema = if args.config {
+        config_schema()
+    } else {
+        policy_schema()
+    };
     print(&schema_text(&schema))?;
     Ok(Exit::Done)
 }

@@ -1,6 +1,6 @@
 //! Aligned columns, without lines around them: what a person scans and a script can still cut.
 
-use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table as Grid, Width, TableStyle};
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table as Grid, TableStyle, Width};
 
 /// Narrower terminals are treated as if they were this wide: a word a line helps nobody.
 const LEAST_COLUMNS: u16 = 60;
@@ -46,12 +46,21 @@ impl Table {
         let mut grid = Grid::new();
         grid.load_style(TableStyle::new());
         for row in &self.rows {
-            let cells = used.iter().map(|column| row.get(*column).map_or("", String::as_str));
+            let cells = used
+                .iter()
+                .map(|column| row.get(*column).map_or("", String::as_str));
             grid.add_row(cells.map(Cell::new).collect::<Vec<Cell>>());
         }
         for (place, column) in grid.column_iter_mut().enumerate() {
             let first = place == 0;
-            column.set_padding((if first { u16::try_from(self.indent).unwrap_or(0) } else { 2 }, 0));
+            column.set_padding((
+                if first {
+                    u16::try_from(self.indent).unwrap_or(0)
+                } else {
+                    2
+                },
+                0,
+            ));
             if place + 1 < used.len() {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
@@ -83,8 +92,18 @@ mod tests {
         let mut table = Table::indented(2);
         table.row(["SLOT".into(), String::new(), "INSTANCE".into(), "WHY".into()]);
         let why = "the credentials belong to account 111122223333, the policy says 444455556666: nothing is done there";
-        table.row(["blue".into(), String::new(), Style::Good.paint("i-0aa"), why.into()]);
-        table.row(["greenish".into(), String::new(), "i-0bb".into(), "one\ntwo".into()]);
+        table.row([
+            "blue".into(),
+            String::new(),
+            Style::Good.paint("i-0aa"),
+            why.into(),
+        ]);
+        table.row([
+            "greenish".into(),
+            String::new(),
+            "i-0bb".into(),
+            "one\ntwo".into(),
+        ]);
         table
     }
 

@@ -4,6 +4,20 @@ use crate::model::ServiceName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// Looks closer together than this do not count.
+const LEAST_BETWEEN_LOOKS: Duration = Duration::from_secs(10);
+
+/// The next moment of the grid that all quiet services share: what is looked at together is listed with one request. Sooner
+/// than the interval is up, or at most [`LEAST_BETWEEN_LOOKS`] after that.
+pub fn on_the_grid(now: Duration, interval: Duration) -> Duration {
+    let interval_ms = interval.as_millis().max(1);
+    let earliest_ms = now
+        .saturating_add(LEAST_BETWEEN_LOOKS.min(interval / 2))
+        .as_millis();
+    let next_ms = (earliest_ms / interval_ms + 1) * interval_ms;
+    Duration::from_millis(u64::try_from(next_ms).unwrap_or(u64::MAX))
+}
+
 /// When each service is looked at next, and which are being looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {
@@ -81,6 +95,27 @@ mod tests {
         assert!(schedule.take_due(seconds(59)).is_empty());
         assert_eq!(schedule.take_due(seconds(60)), BTreeSet::from([a]));
         assert!(!schedule.is_idle());
+    }
+
+    #[test]
+    fn quiet_services_meet_on_the_grid_whenever_they_were_done() {
+        let interval = seconds(60);
+        for (done, next) in [
+            (0, 60),
+            (1, 60),
+            (49, 60),
+            (50, 120),
+            (59, 120),
+            (60, 120),
+            (61, 120),
+        ] {
+            assert_eq!(
+                on_the_grid(seconds(done), interval),
+                seconds(next),
+                "done at {done}"
+            );
+        }
+        assert_eq!(on_the_grid(Duration::from_millis(100), seconds(1)), seconds(1));
     }
 
     #[test]

@@ -28,3 +28,4 @@ pub use pass::{Hands, Passed, Rounds};
 pub use pulse::Pulse;
 pub use run::{Message, run};
 pub use scopes::{ScopeClients, Scopes};
+pub use vitals::breaker_key;

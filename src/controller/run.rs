@@ -1,6 +1,6 @@
 //! The loop itself: starts passes over what is due, listens to messages, and ends in order.
 
-use super::due::Schedule;
+use super::due::{Schedule, on_the_grid};
 use super::fleet::Fleet;
 use super::pass::{Passed, Rounds};
 use super::pulse::Pulse;
@@ -45,6 +45,7 @@ pub async fn run(
     // Each service is heard of as soon as it is done, not when the slowest of its scope is.
     let (done, mut news) = mpsc::unbounded_channel::<Passed>();
     let mut goodbye: Option<Duration> = None;
+    let mut nobody_left = false;
     let mut books = clock.boot();
     loop {
         let now = clock.boot();
@@ -69,7 +70,7 @@ pub async fn run(
                 turn.done(&passed);
             }
             Some(()) = passes.next() => report(rounds.check_breakers(turn.since_breakers()).await),
-            message = messages.recv() => match message {
+            message = messages.recv(), if !nobody_left => match message {
                 Some(Message::Reload) if goodbye.is_none() => {
                     report(rounds.reload().await);
                     turn.take_over_fleet();
@@ -83,12 +84,7 @@ pub async fn run(
                     if let Some(hands) = &rounds.hands {
                         hands.stopping.store(true, Ordering::Relaxed);
                     }
-                    if message.is_none() && passes.is_empty() {
-                        break;
-                    }
-                    if message.is_none() {
-                        clock.sleep(wait).await;
-                    }
+                    nobody_left = message.is_none();
                 }
             },
             () = clock.sleep(wait) => {}
@@ -173,22 +169,27 @@ impl<'a> Turn<'a> {
     fn done(&mut self, passed: &Passed) {
         let now = self.rounds.env.clock.now();
         let interval = self.rounds.config.interval;
-        let wait = match (&passed.plan, &passed.trouble) {
+        let next = match (&passed.plan, &passed.trouble) {
             (Some(plan), None) => {
                 self.retries.remove(&passed.service);
-                let left = plan.next_check.duration_since(now.wall);
-                Duration::try_from(left).unwrap_or(Duration::ZERO).min(interval)
+                let is_quiet = Duration::try_from(plan.next_check.duration_since(plan.looked_at))
+                    .is_ok_and(|wait| wait >= interval);
+                if is_quiet {
+                    on_the_grid(now.boot, interval)
+                } else {
+                    let left = Duration::try_from(plan.next_check.duration_since(now.wall));
+                    now.boot
+                        .saturating_add(left.unwrap_or(Duration::ZERO).min(interval))
+                }
             }
             _ => {
                 let seed = self.rounds.env.entropy.number();
                 let fresh = || Backoff::new(FIRST_RETRY.min(interval), interval, seed);
-                self.retries
-                    .entry(passed.service.clone())
-                    .or_insert_with(fresh)
-                    .next_wait()
+                let retry = self.retries.entry(passed.service.clone()).or_insert_with(fresh);
+                now.boot.saturating_add(retry.next_wait())
             }
         };
-        self.schedule.done(&passed.service, now.boot.saturating_add(wait));
+        self.schedule.done(&passed.service, next);
     }
 
     fn since_breakers(&mut self) -> Duration {

@@ -26,6 +26,8 @@ pub struct Plan {
     pub pauses: Vec<Pause>,
     /// What this look could not see; empty: it was complete.
     pub gaps: Vec<Gap>,
+    /// When the look that it was made from began.
+    pub looked_at: Timestamp,
     pub next_check: Timestamp,
     #[serde(skip)]
     pub notices: Vec<Notice>,

@@ -5,12 +5,12 @@ use super::finding::Finding;
 use super::fold::{LEAST_BETWEEN_LOOKS, members, true_coverage};
 use super::hold::{Hold, HoldReason};
 use super::plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
-use super::remedy::{Case, Proposal, chosen};
+use super::remedy::{Case, PAUSE_TAG, Proposal, chosen};
 use super::verdict::{Health, Verdict, target_of, verdict};
 use super::{findings, notices};
 use crate::model::{
-    AilmentKind, Incident, Instance, InstanceId, InstanceState, JournaledIntent, Observation, PauseReading,
-    ServiceMemory, SlotName, StartOf, Step,
+    AilmentKind, Incident, Instance, InstanceId, InstancePause, InstanceState, JournaledIntent, Observation,
+    Pause, PauseReading, PauseScope, PauseSource, ServiceMemory, SlotName, StartOf, Step,
 };
 use crate::policy::{Policy, Slot, SlotState};
 use jiff::{SignedDuration, Timestamp};
@@ -62,23 +62,42 @@ pub fn decide(input: &Input<'_>) -> Plan {
         service: input.policy.service.clone(),
         policy_version: input.policy.version.clone(),
         due,
+        looked_at: input.now,
         next_check: next_check(input, &judged, !steps.is_empty()),
         steps,
         holds,
         findings,
+        pauses: standing_pauses(input, &judged),
         slots: judged.into_iter().map(|slot| slot.view).collect(),
-        pauses: input
-            .pauses
-            .set
-            .iter()
-            .filter(|pause| pause.holds_at(input.now))
-            .cloned()
-            .collect(),
         gaps: coverage.gaps().to_vec(),
         notices: Vec::new(),
     };
     plan.notices = notices::of_plan(input, &plan);
     plan
+}
+
+/// Every flag that holds now, those on instances included.
+fn standing_pauses(input: &Input<'_>, judged: &[JudgedSlot<'_>]) -> Vec<Pause> {
+    let tagged = judged
+        .iter()
+        .flat_map(|slot| &slot.members)
+        .filter_map(|(instance, _)| {
+            let until = match InstancePause::from_tag(instance.tags.get(PAUSE_TAG).map(String::as_str)) {
+                InstancePause::NotSet => return None,
+                InstancePause::Until(until) => Some(until),
+                InstancePause::WithoutEnd => None,
+            };
+            Some(Pause {
+                scope: PauseScope::Instance(instance.id.clone()),
+                source: PauseSource::Tag(instance.id.clone()),
+                by: None,
+                reason: None,
+                since: None,
+                until,
+            })
+        });
+    let set = input.pauses.set.iter().cloned().chain(tagged);
+    set.filter(|pause| pause.holds_at(input.now)).collect()
 }
 
 /// The memory with the plan's findings in it, so that each keeps the time of its first look.

@@ -131,6 +131,7 @@ impl<'a> Parts<'a> {
             cell(async move { Arc::new(statuses(reader, &*managed.await, priority).await) })
         };
         let images = {
+            let managed = managed.clone();
             let listings = listings.clone();
             cell(async move {
                 images(reader, &listings, &*managed.await, priority)
@@ -145,11 +146,20 @@ impl<'a> Parts<'a> {
             cell(async move { from.directory.groups(&names, reader, from.clock, priority).await })
         };
         let turns = Arc::new(Semaphore::new(MOST_GROUPS_AT_ONCE));
+        let urgent = {
+            let managed = managed.clone();
+            cell(async move { Arc::new(urgent_groups(policies, &*managed.await)) })
+        };
         let health = names.into_iter().map(|name| {
             let (groups, turns, of) = (groups.clone(), Arc::clone(&turns), name.clone());
+            let urgent = urgent.clone();
             (
                 name,
-                cell(async move { Some(health(from, groups.await.ok()?.get(&of)?, &turns).await) }),
+                cell(async move {
+                    let groups = groups.await.ok()?;
+                    let urgent = urgent.await.contains(&of);
+                    Some(health(from, groups.get(&of)?, &turns, urgent).await)
+                }),
             )
         });
         let scaled: BTreeSet<String> = policies
@@ -366,14 +376,32 @@ fn is_doubtful(image: &ImageMetadata) -> bool {
     image.state != ImageState::Available || image.allowed == Some(false)
 }
 
-async fn health(from: Lookout<'_>, group: &TargetGroup, turns: &Semaphore) -> Reading<Vec<Target>> {
+/// The target groups of services in which something does not run: a start waits for what is read of them.
+fn urgent_groups(policies: &[&Policy], managed: &BTreeMap<InstanceId, Instance>) -> BTreeSet<String> {
+    let is_down = |instance: &Instance| instance.state != InstanceState::Running;
+    let has_one_down = |policy: &&&Policy| managed.values().any(|i| is_down(i) && is_of(policy, i));
+    let urgent = policies
+        .iter()
+        .filter(has_one_down)
+        .flat_map(|policy| group_names(policy));
+    urgent.map(|name| name_of(name).to_owned()).collect()
+}
+
+async fn health(
+    from: Lookout<'_>,
+    group: &TargetGroup,
+    turns: &Semaphore,
+    urgent: bool,
+) -> Reading<Vec<Target>> {
     // Targets that are not instances are not keepgreen's: there is nothing to know about them.
     if !group.of_instances {
         return Ok(Arc::default());
     }
-    // Never closed; if it were, going without a turn would do no harm.
-    let _turn = turns.acquire().await;
-    let reading = from.reader.target_health(&group.arn, from.priority).await;
+    let priority = if urgent { Priority::Start } else { from.priority };
+    // What is urgent takes no turn: those who have one may be waiting for the budget. The semaphore is never closed; if it
+    // were, going without a turn would do no harm.
+    let _turn = if urgent { None } else { turns.acquire().await.ok() };
+    let reading = from.reader.target_health(&group.arn, priority).await;
     if reading
         .as_ref()
         .is_err_and(|error| error.class == ErrorClass::NotFound)

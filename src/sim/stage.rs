@@ -7,15 +7,18 @@ use super::world::builder;
 use super::{Cloud, Crashed, Incarnation};
 use crate::aws::Sdk;
 use crate::controller::{Hands, Ledger, Message, Passed, Pulse, Rounds, run};
-use crate::model::{ChannelName, Lease};
-use crate::policy::Config;
+use crate::model::Lease;
+use crate::notify::{Notifier, Resolver};
+use crate::policy::{Config, Secret};
 use crate::record::{Journal, Options, RecordError};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// What every `env:` secret of a stage's config is.
+pub const WEBHOOK_URL: &str = "https://hooks.slack.test/services/T0/B0/not-a-real-token";
 
 /// One machine with keepgreen on it.
 pub struct Stage {
@@ -27,8 +30,6 @@ pub struct Stage {
     pub seed: u64,
     /// The journal may not grow beyond this many pages: a full disk.
     pub max_pages: Option<u32>,
-    /// Channels that can be told; what is told is read from the journal's outbox.
-    pub channels: BTreeSet<ChannelName>,
     lives: u32,
 }
 
@@ -59,7 +60,6 @@ impl Stage {
             region: builder::REGION.to_owned(),
             seed,
             max_pages: None,
-            channels: BTreeSet::new(),
             lives: 0,
         })
     }
@@ -88,6 +88,7 @@ impl Stage {
         let options = Options {
             max_pages: self.max_pages,
             hook: Some(Arc::new(life.clone())),
+            ..Options::default()
         };
         let journal = Journal::open(&self.config.state, &env, options).await?;
         let hands = Hands {
@@ -101,7 +102,7 @@ impl Stage {
             Ledger::Journal(journal),
             Some(hands),
         );
-        rounds.channels.clone_from(&self.channels);
+        rounds.channels = self.config.channel_names();
         rounds.reload().await?;
         Ok(rounds)
     }
@@ -118,7 +119,15 @@ impl Stage {
                 // Nobody listens any more if the loop ended before.
                 let _ = tell.send(Message::Shutdown).await;
             };
-            tokio::join!(run(&rounds, told, &pulse, seen), end);
+            let notifier = self.notifier(&rounds);
+            let loop_ = async { tokio::join!(run(&rounds, told, &pulse, seen), end) };
+            match &notifier {
+                Some(notifier) => {
+                    tokio::select! { biased; _ = loop_ => {} () = notifier.run() => {} }
+                    notifier.flush().await?;
+                }
+                None => drop(loop_.await),
+            }
             Ok(())
         };
         match life.run(whole).await {
@@ -126,5 +135,25 @@ impl Stage {
             Ok(Err(error)) => Ended::NoJournal(error),
             Err(Crashed) => Ended::Crashed,
         }
+    }
+
+    /// `None`: nobody is to be told anything.
+    fn notifier(&self, rounds: &Rounds) -> Option<Notifier> {
+        let journal = rounds
+            .ledger
+            .journal()
+            .filter(|_| !self.config.channels.is_empty())?
+            .clone();
+        let poster = rounds.scopes.sdk().poster().ok()?;
+        // Every secret of the stage is this one URL, of a host that the world plays.
+        let resolver: Resolver = Arc::new(|_| Ok(Secret::new(WEBHOOK_URL)));
+        let channels = self.config.channels.clone();
+        Some(Notifier::new(
+            journal,
+            channels,
+            resolver,
+            Arc::new(poster),
+            rounds.env.clone(),
+        ))
     }
 }

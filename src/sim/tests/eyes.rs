@@ -3,8 +3,8 @@
 use futures_util::StreamExt as _;
 
 use super::*;
-use crate::aws::{Priority, Reader, ScopeKey, Sdk, Seams};
-use crate::env::{Clock, Env, VirtualClock};
+use crate::aws::{Priority, Reader, ScopeKey, Sdk};
+use crate::env::Clock;
 use crate::model::{
     Coverage, ImageListing, ImageState, InstanceState, Observation, Part, StoppedBy, TargetState,
 };
@@ -29,17 +29,9 @@ struct Eyes {
 
 impl Eyes {
     async fn open(cloud: &Cloud) -> Self {
-        let clock = VirtualClock::starting_at(cloud.clock().now());
-        let env = Env::simulated(clock.clone(), 1);
-        let key = World::access_key(ACCOUNT);
-        let credentials = Credentials::new(key, "secret", None, None, "test");
-        let seams = Seams {
-            http_client: Some(cloud.http_client(&Incarnation::dry_run(1))),
-            time_source: Some(SharedTimeSource::new(cloud.clock().clone())),
-            credentials: Some(SharedCredentialsProvider::new(credentials)),
-            region: Some(REGION.into()),
-            seed: Some(1),
-        };
+        let env = cloud.env(1);
+        let clock = env.clock.clone();
+        let seams = cloud.seams(&Incarnation::dry_run(1), ACCOUNT, REGION, 1);
         let sdk = Sdk::new(env, seams);
         let reader = Reader::new(
             &sdk,
@@ -53,7 +45,7 @@ impl Eyes {
         let policy = parse_policy("tis.yaml", TIS, Channels::Unchecked).policy.unwrap();
         Self {
             reader,
-            clock: Clock::Virtual(clock),
+            clock,
             directory: TargetGroupDirectory::new(),
             policy,
         }

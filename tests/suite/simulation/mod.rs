@@ -3,4 +3,5 @@
 mod crash;
 mod incident;
 mod pauses;
+mod people;
 mod stage;

@@ -1,0 +1,248 @@
+//! `keepgreen explain`: for each instance of one service the evidence, the verdict, and everything that holds it back.
+
+use super::args::{Common, Format};
+use super::context::Context;
+use super::exit::{Exit, Outcome};
+use super::json::{
+    FindingDoc, IncidentDoc, InstanceDoc, PolicyFindingDoc, ServiceDoc, SlotDoc, VERSION, text_of,
+};
+use super::looking::{choose, documents, is_unread, look_at};
+use super::paint::{Style, print, width};
+use super::plan::{findings_about, header, headline, render_policy_findings, say_pause, short};
+use super::status::health;
+use super::table::Table;
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The document of `explain`.
+#[derive(Debug, Serialize)]
+pub struct ExplainDoc {
+    pub version: u32,
+    pub at: Timestamp,
+    pub policy_findings: Vec<PolicyFindingDoc>,
+    pub service: ServiceDoc,
+}
+
+/// Runs it.
+pub async fn explain(name: &str, common: &Common) -> Outcome {
+    let context = Context::open(common)?;
+    let rounds = context.rounds_for_looking().await?;
+    rounds.reload().await?;
+    let fleet = rounds.in_force.now();
+    let named = [name.to_owned()];
+    let chosen = choose(&fleet, &named)?;
+    let passed = look_at(&rounds, &chosen).await;
+    let Some(service) = documents(&rounds, &passed).into_iter().next() else {
+        return Err(super::looking::unknown(&fleet, name));
+    };
+    let doc = ExplainDoc {
+        version: VERSION,
+        at: context.env.clock.wall(),
+        policy_findings: findings_about(&fleet, &named, &chosen),
+        service,
+    };
+    match common.format() {
+        Format::Json => print(&text_of(&doc)?)?,
+        Format::Text => print(&render(&doc, width()))?,
+    }
+    Ok(if is_unread(&doc.service) {
+        Exit::Problems
+    } else {
+        Exit::Done
+    })
+}
+
+fn render(doc: &ExplainDoc, width: Option<u16>) -> String {
+    let service = &doc.service;
+    let mut text = render_policy_findings(&doc.policy_findings, width);
+    text.push_str(&format!("{}\n", header(service, &headline(service))));
+    text.push_str(&about_service(service, doc.at).render(width));
+    for slot in &service.slots {
+        text.push_str(&format!(
+            "\nslot {}  {} of {} {}\n",
+            Style::Strong.paint(slot.name.as_str()),
+            slot.instances.len(),
+            slot.count,
+            slot.desired
+        ));
+        for instance in &slot.instances {
+            text.push_str(&format!(
+                "  {}  {}\n",
+                Style::Strong.paint(instance.id.as_str()),
+                health(instance)
+            ));
+            text.push_str(&about_instance(service, instance).render(width));
+        }
+        text.push_str(&about_slot(service, slot).render(width));
+    }
+    text
+}
+
+fn about_service(service: &ServiceDoc, now: Timestamp) -> Table {
+    let mut table = Table::indented(2);
+    table.row([
+        "policy".to_owned(),
+        format!("{} (version {})", service.policy_file, service.policy_version),
+    ]);
+    if let Some(looked_at) = service.looked_at {
+        table.row(["looked".to_owned(), format!("{looked_at:.0}")]);
+    }
+    for pause in &service.pauses {
+        table.row([Style::Warn.paint("paused"), say_pause(pause, now)]);
+    }
+    for gap in &service.gaps {
+        let text = format!("{} could not be read: {}", gap.part, gap.why);
+        table.row([Style::Bad.paint("unseen"), text]);
+    }
+    if let Some(trouble) = &service.trouble {
+        table.row([Style::Bad.paint("trouble"), trouble.clone()]);
+    }
+    let of_service = service
+        .findings
+        .iter()
+        .filter(|finding| finding.slot.is_none() && finding.instance.is_none());
+    add_findings(&mut table, of_service);
+    table
+}
+
+fn about_slot(service: &ServiceDoc, slot: &SlotDoc) -> Table {
+    let mut table = Table::indented(2);
+    let of_slot = service
+        .findings
+        .iter()
+        .filter(|finding| finding.slot.as_ref() == Some(&slot.name) && finding.instance.is_none());
+    add_findings(&mut table, of_slot);
+    let holds = service
+        .holds
+        .iter()
+        .filter(|hold| hold.slot == slot.name && hold.instance.is_none());
+    for hold in holds {
+        table.row([Style::Warn.paint("hold"), hold.sentence.clone()]);
+    }
+    table
+}
+
+fn add_findings<'a>(table: &mut Table, findings: impl Iterator<Item = &'a FindingDoc>) {
+    for finding in findings {
+        let since = finding
+            .since
+            .map(|since| format!(" (since {since:.0})"))
+            .unwrap_or_default();
+        let text = format!("{}{since}\nnext: {}", finding.text, finding.next);
+        table.row([Style::Warn.paint("finding"), text]);
+    }
+}
+
+fn about_instance(service: &ServiceDoc, instance: &InstanceDoc) -> Table {
+    let mut table = Table::indented(4);
+    let zone = instance
+        .zone
+        .as_ref()
+        .map(|zone| format!(" in {zone}"))
+        .unwrap_or_default();
+    table.row(["state".to_owned(), format!("{}{zone}", instance.state)]);
+    table.row(["checks".to_owned(), instance.checks.clone()]);
+    for target in &instance.targets {
+        let port = target.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let reason = target
+            .reason
+            .as_ref()
+            .map(|reason| format!(" ({reason})"))
+            .unwrap_or_default();
+        let text = format!("{}{port}: {}{reason}", target.target_group, target.state);
+        table.row(["target".to_owned(), text]);
+    }
+    let why = instance
+        .image
+        .why
+        .as_ref()
+        .map(|why| format!(": {why}"))
+        .unwrap_or_default();
+    let id = instance
+        .image
+        .id
+        .as_ref()
+        .map(|id| format!("{id}: "))
+        .unwrap_or_default();
+    table.row(["image".to_owned(), format!("{id}{}{why}", instance.image.state)]);
+    let verdict = match &instance.why {
+        Some(why) => format!("{}: {why}", instance.health),
+        None => instance.health.to_owned(),
+    };
+    table.row(["verdict".to_owned(), verdict]);
+    for ailment in &instance.ailments {
+        let text = format!("{}: {}", ailment.kind, ailment.evidence);
+        table.row([Style::Bad.paint("ails"), text]);
+    }
+    if let Some(incident) = &instance.incident {
+        add_incident(&mut table, incident);
+    }
+    let steps = service
+        .steps
+        .iter()
+        .filter(|step| step.instances.contains_key(&instance.id));
+    for step in steps {
+        table.row([
+            Style::Warn.paint("due"),
+            format!("{} now: {}", step.step, step.why),
+        ]);
+    }
+    for hold in &instance.holds {
+        table.row([Style::Warn.paint("hold"), hold.sentence.clone()]);
+    }
+    let findings = service
+        .findings
+        .iter()
+        .filter(|finding| finding.instance.as_ref() == Some(&instance.id));
+    add_findings(&mut table, findings);
+    table
+}
+
+fn add_incident(table: &mut Table, incident: &IncidentDoc) {
+    let healed = match incident.healed {
+        Some(at) => format!(
+            ", healed {at:.0}, healthy for {} (it is over after 30m)",
+            short(incident.healthy_for_s)
+        ),
+        None => String::new(),
+    };
+    let text = format!(
+        "{} since {:.0}: {}{healed} (repair {})",
+        incident.kind, incident.opened, incident.evidence, incident.repair
+    );
+    table.row(["incident".to_owned(), text]);
+    for attempt in &incident.attempts {
+        let end = match (attempt.end, attempt.ended) {
+            ("awaited", _) | (_, None) => "its effect is awaited".to_owned(),
+            (end, Some(at)) => format!("{end} {at:.0}"),
+        };
+        let why = attempt
+            .why
+            .as_ref()
+            .map(|why| format!(": {why}"))
+            .unwrap_or_default();
+        let text = format!(
+            "{} accepted {:.0}, {end}{why} ({})",
+            attempt.number, attempt.accepted, attempt.intent
+        );
+        table.row(["attempt".to_owned(), text]);
+    }
+    if let Some(retry) = &incident.retry {
+        let person = if retry.needs_person {
+            "; only a person can end that"
+        } else {
+            ""
+        };
+        let text = format!(
+            "refused {} times since {:.0}{person}: {}",
+            retry.tries, retry.since, retry.why
+        );
+        table.row([Style::Warn.paint("retry"), text]);
+    }
+    if let Some(since) = incident.quarantined {
+        let text = format!(
+            "quarantined since {since:.0}: nothing more is tried until `keepgreen resume` of the service"
+        );
+        table.row([Style::Bad.paint("quarantine"), text]);
+    }
+}
