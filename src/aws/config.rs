@@ -115,6 +115,10 @@ impl Sdk {
     /// In a simulation, once for each incarnation of the process: clients remember the clock skew that they saw.
     pub fn new(env: Env, seams: Seams) -> Self {
         if let Some(seed) = seams.seed {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the SDK's jitter and invocation ids draw from it"
+            )]
             fastrand::seed(seed);
         }
         Self {

@@ -7,6 +7,9 @@
 //! AWS answers some refusals with 5xx (capacity, throttling): the code decides, the HTTP status only where there is no
 //! known code.
 
+use crate::model::ErrorClass::{
+    Capacity, Image, InvalidState, NotAuthorised, Permanent, Quota, Throttled, Token, Transient,
+};
 use crate::model::{AwsError, ErrorClass};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
@@ -142,9 +145,6 @@ fn meaning_of(code: &str) -> Option<Meaning> {
 }
 
 fn exact_meaning(code: &str) -> Option<Meaning> {
-    use ErrorClass::{
-        Capacity, Image, InvalidState, NotAuthorised, Permanent, Quota, Throttled, Token, Transient,
-    };
     Some(Meaning::Is(match code {
         "Throttling"
         | "Throttled"
@@ -215,9 +215,8 @@ fn exact_meaning(code: &str) -> Option<Meaning> {
 }
 
 fn pattern_meaning(code: &str) -> Option<Meaning> {
-    let class = if code.starts_with("InvalidLaunchTemplateId.") || code.starts_with("InvalidParameter") {
-        ErrorClass::Permanent
-    } else if code.ends_with(".Malformed") {
+    let refused = ["InvalidLaunchTemplateId.", "InvalidParameter"];
+    let class = if refused.iter().any(|start| code.starts_with(start)) || code.ends_with(".Malformed") {
         ErrorClass::Permanent
     } else if code.ends_with(".NotFound") {
         ErrorClass::NotFound

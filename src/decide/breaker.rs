@@ -2,7 +2,6 @@
 //! make it worse. Starting stopped instances stays allowed.
 
 use super::plan::InstanceView;
-use super::verdict::Health;
 use crate::model::AilmentKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,7 +45,8 @@ impl Vital {
             )
         };
         let ails = view.ailments.iter().any(|ailment| counts(ailment.kind));
-        let unknown = !ails && matches!(view.health, Health::Unknown { .. });
+        // An instance that boots is unknown too, and no sign of anything.
+        let unknown = !ails && view.blind;
         Self {
             zone: view.zone.clone(),
             ails,
@@ -122,5 +122,62 @@ impl Breaker {
             }
         };
         Self { open }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THRESHOLD: Threshold = Threshold {
+        percent: 20,
+        at_least: 3,
+    };
+
+    fn vitals(zones: &[(&str, usize, usize, usize)]) -> Vec<Vital> {
+        let of = |(zone, well, ailing, unknown): &(&str, usize, usize, usize)| {
+            let vital = |ails, unknown| Vital {
+                zone: Some((*zone).to_owned()),
+                ails,
+                unknown,
+            };
+            let mut all = vec![vital(false, false); *well];
+            all.extend(vec![vital(true, false); *ailing]);
+            all.extend(vec![vital(false, true); *unknown]);
+            all
+        };
+        zones.iter().flat_map(of).collect()
+    }
+
+    #[test]
+    fn it_opens_at_a_share_and_a_count_together_or_a_whole_zone_or_blindness() {
+        let table: Vec<(&[(&str, usize, usize, usize)], bool)> = vec![
+            (&[("a", 2, 2, 0)], false),
+            (&[("a", 12, 3, 0)], false),
+            (&[("a", 11, 3, 0)], true),
+            (&[("a", 1, 3, 0), ("b", 20, 0, 0)], false),
+            (&[("a", 0, 3, 0), ("b", 20, 0, 0)], true),
+            (&[("a", 0, 2, 0), ("b", 20, 0, 0)], false),
+            (&[("a", 9, 0, 3)], false),
+            (&[("a", 8, 0, 3)], true),
+            (&[], false),
+        ];
+        for (zones, opens) in table {
+            assert_eq!(trips(&vitals(zones), THRESHOLD).is_some(), opens, "{zones:?}");
+        }
+    }
+
+    #[test]
+    fn it_closes_only_after_ten_minutes_below_and_keeps_its_date() {
+        let at: Timestamp = "2026-11-11T04:00:00Z".parse().unwrap();
+        let why = || Some("3 of 10".to_owned());
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        let open = Breaker::default().after(why(), minutes(1), at);
+        let below = open.after(None, minutes(9), at);
+        assert_eq!(below.open.as_ref().map(|open| open.since), Some(at));
+        let again = below.after(why(), minutes(1), at);
+        let below = again.after(None, minutes(9), at);
+        assert!(below.open.is_some(), "being below starts anew");
+        assert!(below.after(None, minutes(1), at).open.is_none());
     }
 }

@@ -135,47 +135,30 @@ impl HoldReason {
                 format!("a pause flag could not be read and so counts as set: {why}")
             }
             Self::AlertOnly { ailment } => {
-                format!(
-                    "the policy says `heal.{}: alert`: people are told, nothing is done",
-                    ailment.policy_key()
-                )
+                let key = ailment.policy_key();
+                format!("the policy says `heal.{key}: alert`: people are told, nothing is done")
             }
             Self::StopRespected { why } => {
                 format!("a person stopped it and {why}; start it by hand when it should run")
             }
-            Self::Grace { ailment, left, why } => {
-                let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-                format!(
-                    "waiting {} more of the grace for `{}`{why}",
-                    short(*left),
-                    ailment.policy_key()
-                )
-            }
+            Self::Grace { ailment, left, why } => sentence_of_grace(*ailment, *left, why.as_deref()),
             Self::Quarantined { since, failed } => format!(
                 "quarantined since {since:.0} after {failed} attempts that did not heal; find out why, then \
                  `keepgreen resume SERVICE`"
             ),
             Self::Cooldown { failed, left } => {
-                format!(
-                    "{failed} attempts did not heal; the next one is due in {}",
-                    short(*left)
-                )
+                let left = short(*left);
+                format!("{failed} attempts did not heal; the next one is due in {left}")
             }
             Self::Retry { why, tries, left } => {
-                format!(
-                    "tried {tries} times and refused ({why}); the next try is due in {}",
-                    short(*left)
-                )
+                let left = short(*left);
+                format!("tried {tries} times and refused ({why}); the next try is due in {left}")
             }
             Self::Starting {
                 attempt,
                 lasted,
                 boot_grace,
-            } => format!(
-                "attempt {attempt} was accepted {} ago; it has {} to become healthy",
-                short(*lasted),
-                short(*boot_grace)
-            ),
+            } => sentence_of_start(*attempt, *lasted, *boot_grace),
             Self::Stopping => "it is still stopping; only a stopped instance can be started".to_owned(),
             Self::HourlyCap { used, limit } => format!(
                 "{used} of the {limit} mutations that `limits.mutations_per_hour` allows this account were used in \
@@ -232,6 +215,17 @@ fn sentence_of_pause(
         |until| format!("until {until:.0}"),
     );
     format!("paused{by} {until} ({source}){because}")
+}
+
+fn sentence_of_grace(ailment: AilmentKind, left: Duration, why: Option<&str>) -> String {
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    let (left, key) = (short(left), ailment.policy_key());
+    format!("waiting {left} more of the grace for `{key}`{why}")
+}
+
+fn sentence_of_start(attempt: u32, lasted: Duration, boot_grace: Duration) -> String {
+    let (lasted, grace) = (short(lasted), short(boot_grace));
+    format!("attempt {attempt} was accepted {lasted} ago; it has {grace} to become healthy")
 }
 
 /// A duration as people write it in a policy: `1h 5m`, `40s`.

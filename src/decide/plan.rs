@@ -73,6 +73,9 @@ pub struct InstanceView {
     /// Everything that keeps a remedy from being carried out now.
     pub holds: Vec<HoldReason>,
     pub incident: Option<Incident>,
+    /// We could not see it; what is merely on its way is not meant.
+    #[serde(skip)]
+    pub blind: bool,
     /// Status checks in a few words: `system ok, instance ok`.
     pub checks: String,
 }

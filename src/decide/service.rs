@@ -235,9 +235,7 @@ fn propose(
         let case = Case {
             input,
             slot_name,
-            slot,
             instance,
-            verdict,
             ailment,
             memory: input.memory.instances.get(&instance.id),
             incident: input.memory.incidents.get(&instance.id),
@@ -274,6 +272,7 @@ fn view_of(
             .map(|wanted| target_view(input.look, wanted, instance))
             .collect(),
         image: verdict.image.clone(),
+        blind: verdict.blind,
         holds,
         incident: input.memory.incidents.get(&instance.id).cloned(),
         checks,

@@ -33,6 +33,8 @@ pub struct Verdict {
     /// Ailments that this look cannot tell: neither present nor absent.
     pub untold: BTreeSet<AilmentKind>,
     pub in_traffic: bool,
+    /// We could not see it, as opposed to having seen that it is on its way.
+    pub blind: bool,
     pub image: ImageVerdict,
 }
 
@@ -51,6 +53,7 @@ struct Signs {
     unknown: Vec<String>,
     untold: BTreeSet<AilmentKind>,
     in_traffic: bool,
+    blind: bool,
     /// Target groups that route traffic to it or should.
     live_groups: usize,
 }
@@ -64,6 +67,12 @@ impl Signs {
     }
 
     fn cannot_tell(&mut self, kinds: &[AilmentKind], why: impl Into<String>) {
+        self.blind = true;
+        self.not_yet(kinds, why);
+    }
+
+    /// It was seen, and its state will tell by itself before long.
+    fn not_yet(&mut self, kinds: &[AilmentKind], why: impl Into<String>) {
         self.untold.extend(kinds);
         self.unknown.push(why.into());
     }
@@ -119,6 +128,11 @@ pub fn verdict(
 }
 
 fn conclude(mut signs: Signs, slot: &Slot, image: ImageVerdict) -> Verdict {
+    if slot.state == SlotState::Stopped {
+        // An idle slot cannot ail, whatever it looks like.
+        signs.ailing.clear();
+        signs.blind = false;
+    }
     signs.ailing.sort_by_key(|ailment| ailment.kind);
     let health = match (signs.ailing.first(), signs.unknown.first()) {
         _ if slot.state == SlotState::Stopped => Health::Unknown {
@@ -137,6 +151,7 @@ fn conclude(mut signs: Signs, slot: &Slot, image: ImageVerdict) -> Verdict {
         ailments,
         untold: signs.untold,
         in_traffic: signs.in_traffic,
+        blind: signs.blind,
         image,
     }
 }
@@ -318,10 +333,11 @@ fn judge_target(signs: &mut Signs, name: &str, health: &TargetHealth) {
                 format!("not registered in target group {name}"),
             );
         }
-        state @ (TargetState::Initial
-        | TargetState::Unused
-        | TargetState::Unavailable
-        | TargetState::Unknown(_)) => {
+        state @ (TargetState::Initial | TargetState::Unused) => {
+            let why = format!("{} in target group {name}: {reason}", state.as_str());
+            signs.not_yet(&[AilmentKind::Deregistered, AilmentKind::Unhealthy], why);
+        }
+        state @ (TargetState::Unavailable | TargetState::Unknown(_)) => {
             let why = format!("{} in target group {name}: {reason}", state.as_str());
             signs.cannot_tell(&[AilmentKind::Deregistered, AilmentKind::Unhealthy], why);
         }

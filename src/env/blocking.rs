@@ -25,6 +25,7 @@ impl Blocking {
     ) -> Result<T, BlockingFailed> {
         match self {
             Self::Inline => Ok(work()),
+            #[expect(clippy::disallowed_methods, reason = "this is the one place")]
             Self::Pool => tokio::task::spawn_blocking(work)
                 .await
                 .map_err(|error| BlockingFailed(error.to_string())),

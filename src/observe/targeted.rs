@@ -29,7 +29,7 @@ pub async fn look_again(reader: &Reader, policy: &Policy, clock: &Clock, priorit
             gaps.push(Gap {
                 part: Part::Identity,
                 why: error.to_string(),
-            })
+            });
         })
         .ok();
     let mut instances = BTreeMap::new();

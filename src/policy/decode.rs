@@ -8,17 +8,19 @@ use super::duration::{format_duration, parse_duration};
 use super::names::Rule;
 use super::problem::{Masking, Problem, Problems, Span, nearest};
 use super::tree::{Entry, Node, Value, is_nothing};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Where in the schema a key is known: paths of the maps that have it, such as `heal`.
-pub(super) type HomesOf = fn(&str) -> Vec<String>;
+/// Where each key of the schema belongs: the path of its map, such as `heal`; empty for the top of the file.
+pub(super) type Homes = BTreeMap<String, String>;
 
 /// Reports problems of one file.
 pub(super) struct Decoder<'t> {
     pub problems: Problems<'t>,
-    homes_of: HomesOf,
+    read_homes: fn() -> Homes,
+    /// Made when the first unknown key is found: most files have none.
+    homes: Option<Homes>,
 }
 
 /// A value and the path of keys that leads to it, for messages.
@@ -29,12 +31,21 @@ pub(super) struct At<'n> {
 }
 
 impl<'t> Decoder<'t> {
-    pub fn new(problems: Problems<'t>, homes_of: HomesOf) -> Self {
-        Self { problems, homes_of }
+    pub fn new(problems: Problems<'t>, read_homes: fn() -> Homes) -> Self {
+        Self {
+            problems,
+            read_homes,
+            homes: None,
+        }
+    }
+
+    fn home_of(&mut self, key: &str) -> Option<&str> {
+        let homes = self.homes.get_or_insert_with(self.read_homes);
+        homes.get(key).map(String::as_str)
     }
 
     pub fn problem(&self, span: Span, message: impl Into<String>) -> Problem {
-        self.problems.source.problem(span, message)
+        self.problems.problem(span, message)
     }
 
     pub fn push(&mut self, problem: Problem) {
@@ -347,30 +358,30 @@ impl<'n> Fields<'n> {
     /// Reports the keys that nobody asked for.
     pub fn finish(self, decoder: &mut Decoder<'_>) {
         let known: BTreeSet<&str> = self.known.iter().copied().collect();
+        let present: BTreeSet<&str> = self.entries.iter().map(|entry| entry.key.as_str()).collect();
         for entry in self
             .entries
             .iter()
             .filter(|entry| !known.contains(entry.key.as_str()))
         {
+            decoder.keep_out(&self.path_to(&entry.key), &entry.value);
+            if decoder.problems.is_full() {
+                decoder.push(decoder.problem(entry.key_span, "unknown key"));
+                continue;
+            }
+            let key: String = entry.key.chars().take(100).collect();
+            let unused = known.iter().copied().filter(|key| !present.contains(key));
+            let suggestion = match (nearest(&key, unused), decoder.home_of(&key)) {
+                (Some(near), _) => Some(did_you_mean(near)),
+                (None, Some("")) => Some("this key belongs at the top of the file".to_owned()),
+                (None, Some(home)) => Some(format!("this key belongs under `{home}`")),
+                (None, None) => nearest(&key, known.iter().copied()).map(did_you_mean),
+            };
             let place = if self.path.is_empty() {
                 String::new()
             } else {
                 format!(" in `{}`", self.path)
             };
-            let key: String = entry.key.chars().take(100).collect();
-            let unused = known
-                .iter()
-                .copied()
-                .filter(|key| !self.entries.iter().any(|entry| entry.key == *key));
-            let suggestion = match (nearest(&key, unused), (decoder.homes_of)(&key).first()) {
-                (Some(near), _) => Some(did_you_mean(near)),
-                (None, Some(home)) if home.is_empty() => {
-                    Some("this key belongs at the top of the file".to_owned())
-                }
-                (None, Some(home)) => Some(format!("this key belongs under `{home}`")),
-                (None, None) => nearest(&key, known.iter().copied()).map(did_you_mean),
-            };
-            decoder.keep_out(&self.path_to(&entry.key), &entry.value);
             let problem = decoder
                 .problem(
                     entry.key_span,

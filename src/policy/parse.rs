@@ -540,7 +540,7 @@ fn pause_asked_for(root: &Node, source: Source<'_>) -> PolicyPause {
     let Some(node) = top_level(root, "pause") else {
         return PolicyPause::Off;
     };
-    let mut decoder = Decoder::new(Problems::new(source), |_| Vec::new());
+    let mut decoder = Decoder::new(Problems::new(source), super::decode::Homes::new);
     let read = pause(
         &At {
             node,

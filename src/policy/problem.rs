@@ -327,8 +327,21 @@ impl<'t> Problems<'t> {
         }
     }
 
+    /// A problem of this file. To find its line costs a walk over the text, which those that are not shown spare.
+    pub fn problem(&self, span: Span, message: impl Into<String>) -> Problem {
+        match self.is_full() {
+            true => Problem::of_file("", ""),
+            false => self.source.problem(span, message),
+        }
+    }
+
+    /// Whether further problems are only counted.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MAX_PROBLEMS_PER_FILE
+    }
+
     pub fn push(&mut self, problem: Problem) {
-        if self.list.len() < MAX_PROBLEMS_PER_FILE {
+        if !self.is_full() {
             self.list.push(problem);
         } else {
             self.dropped += 1;

@@ -1,5 +1,6 @@
 //! JSON Schemas (draft 2020-12) of the policy and the config file, from the types in [`super::raw`].
 
+use super::decode::Homes;
 use super::{raw, raw_config};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -62,58 +63,59 @@ fn tighten(part: &mut Value) {
     }
 }
 
-/// Where a policy has this key: the paths of the maps, `""` for the file itself.
-pub(super) fn homes_in_policy(key: &str) -> Vec<String> {
-    homes(&policy_schema(), key)
+/// Where each key of a policy belongs.
+pub(super) fn homes_in_policy() -> Homes {
+    homes(&policy_schema())
 }
 
-/// Where the config file has this key.
-pub(super) fn homes_in_config(key: &str) -> Vec<String> {
-    homes(&config_schema(), key)
+/// Where each key of the config file belongs.
+pub(super) fn homes_in_config() -> Homes {
+    homes(&config_schema())
 }
 
-fn homes(schema: &Value, key: &str) -> Vec<String> {
-    let maps = maps(schema).into_iter().filter(|(_, keys)| keys.contains(key));
-    let mut homes: Vec<String> = maps.map(|(path, _)| path).collect();
-    // The one nearest the top is the one that people mean.
-    homes.sort_by_key(|path| (path.matches(['.', '[']).count(), path.len()));
-    homes
+fn homes(schema: &Value) -> Homes {
+    let mut maps = maps(schema);
+    // Of several maps, the one nearest the top is the one that people mean.
+    maps.sort_by_key(|(path, _)| std::cmp::Reverse((path.matches(['.', '[']).count(), path.len())));
+    maps.into_iter()
+        .flat_map(|(path, keys)| keys.into_iter().map(move |key| (key, path.clone())))
+        .collect()
 }
 
 /// Every map of a schema with its path and its keys. A key that is a name is `NAME` in the path, a list's item `[]`.
 pub(super) fn maps(schema: &Value) -> Vec<(String, BTreeSet<String>)> {
     let mut found = Vec::new();
-    walk(schema, schema, String::new(), &mut found);
+    walk(schema, schema, "", &mut found);
     found
 }
 
 /// Schemas made from types that do not contain themselves end; the depth of references is that of the types.
-fn walk(root: &Value, part: &Value, path: String, found: &mut Vec<(String, BTreeSet<String>)>) {
+fn walk(root: &Value, part: &Value, path: &str, found: &mut Vec<(String, BTreeSet<String>)>) {
     if let Some(reference) = part.get("$ref").and_then(Value::as_str)
         && let Some(target) = reference
             .strip_prefix('#')
             .and_then(|pointer| root.pointer(pointer))
     {
-        walk(root, target, path.clone(), found);
+        walk(root, target, path, found);
     }
     for key in ["oneOf", "anyOf", "allOf"] {
         for branch in part.get(key).and_then(Value::as_array).into_iter().flatten() {
-            walk(root, branch, path.clone(), found);
+            walk(root, branch, path, found);
         }
     }
     if let Some(properties) = part.get("properties").and_then(Value::as_object) {
-        found.push((path.clone(), properties.keys().cloned().collect()));
+        found.push((path.to_owned(), properties.keys().cloned().collect()));
         for (key, value) in properties {
             let path = if path.is_empty() {
                 key.clone()
             } else {
                 format!("{path}.{key}")
             };
-            walk(root, value, path, found);
+            walk(root, value, &path, found);
         }
     }
     if let Some(items) = part.get("items") {
-        walk(root, items, format!("{path}[]"), found);
+        walk(root, items, &format!("{path}[]"), found);
     }
     // Maps whose keys are names: by pattern, or any.
     let by_pattern = part.get("patternProperties").and_then(Value::as_object);
@@ -122,7 +124,7 @@ fn walk(root: &Value, part: &Value, path: String, found: &mut Vec<(String, BTree
         .flat_map(|patterns| patterns.values())
         .chain(part.get("additionalProperties"));
     for value in named.filter(|value| value.is_object()) {
-        walk(root, value, format!("{path}.NAME"), found);
+        walk(root, value, &format!("{path}.NAME"), found);
     }
 }
 

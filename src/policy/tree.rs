@@ -122,7 +122,7 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn refuse(&mut self, span: Span, message: impl Into<String>, expected: &str) {
-        let problem = self.source.problem(span, message).expected(expected);
+        let problem = self.problems.problem(span, message).expected(expected);
         self.problems.push(problem);
     }
 
@@ -255,22 +255,22 @@ impl<'t> Builder<'t, '_> {
                 ),
             }
         }
+        let mut known: BTreeSet<String> = first_lines.into_keys().collect();
         for merge in merges {
-            self.merge(merge, &mut entries);
+            self.merge(merge, &mut entries, &mut known);
         }
         Ok(entries)
     }
 
     /// `<<: *base` or `<<: [*first, *second]`: what the map says itself wins, then the earlier base.
-    fn merge(&mut self, base: Node, entries: &mut Vec<Entry>) {
+    fn merge(&mut self, base: Node, entries: &mut Vec<Entry>, known: &mut BTreeSet<String>) {
         match base.value {
             Value::Map(more) => {
-                let known: BTreeSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-                entries.extend(more.into_iter().filter(|entry| !known.contains(&entry.key)));
+                entries.extend(more.into_iter().filter(|entry| known.insert(entry.key.clone())));
             }
             Value::List(bases) if bases.iter().all(|base| matches!(base.value, Value::Map(_))) => {
                 for base in bases {
-                    self.merge(base, entries);
+                    self.merge(base, entries, known);
                 }
             }
             _ => self.refuse(

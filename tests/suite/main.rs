@@ -1,3 +1,14 @@
 //! Everything that is tested from outside the crate, in one binary: each further one would link the whole AWS SDK again.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed"
+)]
 
+mod harness;
+mod server;
 mod simulation;

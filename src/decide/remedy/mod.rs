@@ -13,19 +13,16 @@ pub(crate) use start::announcement_key;
 
 use super::hold::HoldReason;
 use super::service::Input;
-use super::verdict::Verdict;
 use crate::model::{Ailment, AilmentKind, Incident, Instance, InstanceMemory, SlotName, StartOf};
 use crate::policy::{
-    Heal, OnDeregistered, OnImpaired, OnOperatorStop, OnReplaceable, OnScheduledEvent, OnStopped, Slot,
+    Heal, OnDeregistered, OnImpaired, OnOperatorStop, OnReplaceable, OnScheduledEvent, OnStopped,
 };
 
 /// One ailment of one instance, with everything that a remedy may look at.
 pub(crate) struct Case<'a> {
     pub input: &'a Input<'a>,
     pub slot_name: &'a SlotName,
-    pub slot: &'a Slot,
     pub instance: &'a Instance,
-    pub verdict: &'a Verdict,
     pub ailment: &'a Ailment,
     pub memory: Option<&'a InstanceMemory>,
     pub incident: Option<&'a Incident>,

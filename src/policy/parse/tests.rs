@@ -509,6 +509,45 @@ fn an_alias_bomb_and_deep_nesting_are_refused_quickly() {
     }
 }
 
+/// Shapes of which the work could grow with the square of the size: each takes minutes if it does.
+#[test]
+fn a_file_of_the_largest_size_is_read_in_no_time() {
+    let size = crate::policy::MAX_FILE_BYTES as usize;
+    let fill = |line: &dyn Fn(usize) -> String| {
+        let mut text = String::from("a: &a { x: 1 }\n");
+        for number in 0.. {
+            let line = line(number);
+            if text.len() + line.len() > size {
+                break;
+            }
+            text.push_str(&line);
+        }
+        text
+    };
+    for text in [
+        fill(&|number| format!("x{number}: 1\n")),
+        fill(&|_| "service: x\n".to_owned()),
+        fill(&|_| "<<: *a\n".to_owned()),
+        fill(&|number| {
+            if number % 2 == 0 {
+                format!("x{number}: 1\n")
+            } else {
+                "<<: *a\n".to_owned()
+            }
+        }),
+        fill(&|_| "<<: 1\n".to_owned()),
+        fill(&|_| "&a a: *a\n".to_owned()),
+        format!("notify: [{}]", fill(&|_| "a, ".to_owned())),
+        format!("service: {}", "x".repeat(size)),
+        format!("service: '{}", "\n\n".repeat(size / 2)),
+        "[".repeat(size),
+        "- ".repeat(size / 2),
+    ] {
+        assert!(parse(&text).policy.is_none());
+        assert!(crate::policy::parse_config(std::path::Path::new("c.yaml"), &text).is_err());
+    }
+}
+
 #[test]
 fn the_number_of_problems_is_bounded() {
     let many: String = (0..5_000).map(|n| format!("x{n}: 1\n")).collect();

@@ -106,13 +106,12 @@ fn s13_pause(case: &Case) -> Result<(), String> {
     }
     for (id, lives) in case.named() {
         let Some(instance) = lives.last() else { continue };
-        if let Some(pause) = pause::readable_since(case, instance) {
-            if pause.since + PAUSE_DELAY_MAX < case.arrival.sent {
-                return Err(format!(
-                    "{id} is paused by {} since {}",
-                    pause.source, pause.since
-                ));
-            }
+        let pause = pause::readable_since(case, instance);
+        if let Some(pause) = pause.filter(|p| p.since + PAUSE_DELAY_MAX < case.arrival.sent) {
+            return Err(format!(
+                "{id} is paused by {} since {}",
+                pause.source, pause.since
+            ));
         }
     }
     if case.declared.pause_parameter.is_some() {

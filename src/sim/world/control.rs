@@ -144,7 +144,7 @@ impl World {
         );
         self.schedule_at(
             not_before,
-            Event::EventDue {
+            Event::AnnouncedDue {
                 id: id.to_owned(),
                 event: event_id.clone(),
             },

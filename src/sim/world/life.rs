@@ -52,7 +52,7 @@ pub(super) enum Event {
         generation: u64,
     },
     /// A scheduled event's time has come.
-    EventDue {
+    AnnouncedDue {
         id: String,
         event: String,
     },
@@ -96,7 +96,7 @@ impl World {
             Event::GuestShutdown { id, generation } if self.is_current(&id, generation) => {
                 self.begin_stop(&id, "Client.InstanceInitiatedShutdown", "Instance initiated");
             }
-            Event::EventDue { id, event } => self.execute_event(&id, &event),
+            Event::AnnouncedDue { id, event } => self.execute_event(&id, &event),
             Event::TargetChange {
                 arn,
                 target,

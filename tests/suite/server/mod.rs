@@ -1,0 +1,7 @@
+//! The program itself, over HTTP, against a moto server that behaves like AWS.
+
+mod failing_starts;
+mod incident;
+mod people;
+mod refusals;
+mod sight;
