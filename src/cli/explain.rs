@@ -246,3 +246,49 @@ fn add_incident(table: &mut Table, incident: &IncidentDoc) {
         table.row([Style::Bad.paint("quarantine"), text]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fixtures::{document, quarantined};
+    use crate::cli::paint::plain;
+    use crate::model::{Gap, Outcome, Part};
+
+    #[test]
+    fn it_shows_evidence_verdict_attempts_and_every_hold() {
+        let mut night = quarantined();
+        night.gaps.push(Gap {
+            part: Part::ImageMetadata,
+            why: "DescribeInstanceImageMetadata: UnauthorizedOperation".to_owned(),
+        });
+        let plan = night.plan();
+        let doc = ExplainDoc {
+            version: VERSION,
+            at: night.now,
+            policy_findings: Vec::new(),
+            service: document(&night, &plan),
+        };
+        insta::assert_snapshot!(plain(&render(&doc, None)), @"");
+    }
+
+    #[test]
+    fn a_refusal_from_outside_shows_what_was_answered_and_that_it_is_tried_again() {
+        let mut night = crate::cli::fixtures::stopped();
+        night.act(&Outcome::Failed {
+            error: crate::model::AwsError {
+                operation: "StartInstances".to_owned(),
+                object: None,
+                class: crate::model::ErrorClass::Capacity,
+                code: Some("InsufficientInstanceCapacity".to_owned()),
+                message: "try later".to_owned(),
+                request_id: None,
+            },
+        });
+        night.pass_time(10);
+        let plan = night.plan();
+        let doc = document(&night, &plan);
+        let (_, green) = doc.instances().last().unwrap();
+        let text = plain(&about_instance(&doc, green).render(None));
+        insta::assert_snapshot!(text, @"");
+    }
+}

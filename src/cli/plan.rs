@@ -267,3 +267,121 @@ fn time_left(until: Timestamp, now: Timestamp) -> String {
 pub fn short(seconds: u64) -> String {
     crate::decide::short(Duration::from_secs(seconds))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fixtures::{document, quarantined, stopped};
+    use crate::cli::paint::plain;
+    use crate::decide::fixtures::{GREEN, Night, tis};
+    use crate::model::{Gap, ImageState, Part, Pause, PauseScope, PauseSource};
+
+    fn plan_of(night: &mut Night) -> PlanDoc {
+        let plan = night.plan();
+        PlanDoc {
+            version: VERSION,
+            at: night.now,
+            policy_findings: Vec::new(),
+            services: vec![document(night, &plan)],
+        }
+    }
+
+    fn shown(doc: &PlanDoc) -> String {
+        plain(&render(doc, None))
+    }
+
+    #[test]
+    fn a_service_without_trouble_is_one_line() {
+        let doc = plan_of(&mut Night::of(tis("")));
+        insta::assert_snapshot!(shown(&doc), @"");
+        assert_eq!(exit_of(&doc), Exit::Done);
+    }
+
+    #[test]
+    fn the_incident_shows_the_start_and_the_risk() {
+        let mut night = stopped();
+        night.image = Some(ImageState::Deregistered);
+        let doc = plan_of(&mut night);
+        insta::assert_snapshot!(shown(&doc), @"");
+        assert_eq!(exit_of(&doc), Exit::Due);
+    }
+
+    #[test]
+    fn what_waits_for_time_alone_is_due_and_says_when() {
+        let mut night = Night::of(tis(""));
+        night.plan();
+        night.pass_time(60);
+        night.stop(GREEN, "Client.UserInitiatedShutdown");
+        let doc = plan_of(&mut night);
+        insta::assert_snapshot!(shown(&doc), @"");
+        assert_eq!(exit_of(&doc), Exit::Due);
+    }
+
+    #[test]
+    fn a_pause_says_who_why_and_until_when_and_is_not_due() {
+        let mut night = stopped();
+        night.pauses = vec![Pause {
+            scope: PauseScope::Everything,
+            source: PauseSource::File("/var/lib/keepgreen/pause".to_owned()),
+            by: Some("ann@bastion".to_owned()),
+            reason: Some("release\u{1b}[2J of the night".to_owned()),
+            since: "2026-11-11T03:00:00Z".parse().ok(),
+            until: "2026-11-11T07:00:00Z".parse().ok(),
+        }];
+        night
+            .instance(GREEN)
+            .tags
+            .insert("keepgreen:pause".to_owned(), String::new());
+        let doc = plan_of(&mut night);
+        insta::assert_snapshot!(shown(&doc), @"");
+        assert_eq!(exit_of(&doc), Exit::Done);
+    }
+
+    #[test]
+    fn quarantine_is_no_mutation_that_is_due() {
+        let doc = plan_of(&mut quarantined());
+        insta::assert_snapshot!(shown(&doc), @"");
+        assert_eq!(exit_of(&doc), Exit::Done);
+    }
+
+    #[test]
+    fn a_service_that_could_not_be_read_is_an_error_unless_something_is_certainly_due() {
+        let gap = Gap {
+            part: Part::Instances,
+            why: "DescribeInstances: RequestLimitExceeded".to_owned(),
+        };
+        let mut night = Night::of(tis(""));
+        night.gaps = vec![gap.clone()];
+        let doc = plan_of(&mut night);
+        insta::assert_snapshot!(shown(&doc), @"");
+        assert_eq!(exit_of(&doc), Exit::Problems);
+
+        let mut night = stopped();
+        night.gaps = vec![gap];
+        let due = plan_of(&mut night);
+        assert_eq!(exit_of(&due), Exit::Due);
+
+        let mut no_plan = due;
+        no_plan.services.push(ServiceDoc {
+            trouble: Some("no region".to_owned()),
+            ..ServiceDoc::of_policy(&tis(""), None)
+        });
+        insta::assert_snapshot!(shown(&no_plan).lines().last().unwrap_or_default(), @"");
+        assert_eq!(exit_of(&no_plan), Exit::Problems);
+    }
+
+    #[test]
+    fn a_refused_file_is_an_error_and_a_service_given_up_on_purpose_is_none() {
+        let mut doc = plan_of(&mut Night::of(tis("")));
+        for (is_error, exit) in [(false, Exit::Done), (true, Exit::Problems)] {
+            doc.policy_findings = vec![PolicyFindingDoc {
+                is_error,
+                key: "k".to_owned(),
+                service: None,
+                text: "app.yaml: something about it".to_owned(),
+            }];
+            assert_eq!(exit_of(&doc), exit);
+            assert!(shown(&doc).starts_with("policy  app.yaml: something about it\n"));
+        }
+    }
+}

@@ -304,3 +304,81 @@ fn say_channel(channel: &ChannelDoc) -> String {
         _ => format!("{name}: {last}{waiting}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fixtures::{document, quarantined, stopped};
+    use crate::cli::paint::plain;
+    use crate::decide::fixtures::Night;
+
+    fn status_of(night: &mut Night) -> StatusDoc {
+        let plan = night.plan();
+        StatusDoc {
+            version: VERSION,
+            at: night.now,
+            state_folder: "/var/lib/keepgreen".to_owned(),
+            controller: None,
+            channels: Vec::new(),
+            breakers: Vec::new(),
+            policy_findings: Vec::new(),
+            services: vec![document(night, &plan)],
+        }
+    }
+
+    #[test]
+    fn it_warns_when_nobody_looks_after_anything_and_nobody_would_hear_of_it() {
+        let mut night = stopped();
+        night.act_accepted();
+        night.pass_time(10);
+        let doc = status_of(&mut night);
+        insta::assert_snapshot!(plain(&render(&doc, None)), @"");
+    }
+
+    #[test]
+    fn it_shows_quarantine_channels_breakers_and_who_runs() {
+        let mut doc = status_of(&mut quarantined());
+        doc.controller = Some(Holder {
+            pid: Some(4711),
+            host: Some("ops-1".to_owned()),
+            since: "2026-11-10T12:00:00Z".parse().ok(),
+            command: Some("keepgreen run".to_owned()),
+        });
+        doc.breakers.push(BreakerDoc {
+            account: "111122223333".to_owned(),
+            since: doc.at,
+            why: "4 of 9 managed instances ail".to_owned(),
+        });
+        let channel = |name: &str| ChannelDoc {
+            channel: name.to_owned(),
+            unusable: None,
+            waiting: 0,
+            failures: 0,
+            last_error: None,
+            last_delivery: None,
+        };
+        doc.channels = vec![
+            channel("new"),
+            ChannelDoc {
+                waiting: 2,
+                failures: 3,
+                last_error: Some("status 500".to_owned()),
+                last_delivery: "2026-11-10T12:00:00Z".parse().ok(),
+                ..channel("tis-alerts")
+            },
+            ChannelDoc {
+                unusable: Some("SNS is not in this version yet".to_owned()),
+                ..channel("topic")
+            },
+        ];
+        insta::assert_snapshot!(plain(&render(&doc, None)), @"");
+    }
+
+    #[test]
+    fn a_slot_without_its_instances_says_so() {
+        let mut night = Night::of(crate::decide::fixtures::tis(""));
+        night.instances.pop();
+        let doc = status_of(&mut night);
+        insta::assert_snapshot!(plain(&instances(&doc.services[0]).render(None)), @"");
+    }
+}
