@@ -5,7 +5,7 @@
 //! the journal reaches the next one too.
 
 use super::args::{Common, Format, ResumeArgs};
-use super::context::{Context, patiently};
+use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::json::{PauseDoc, VERSION, text_of};
 use super::looking::look_at;
@@ -17,7 +17,7 @@ use crate::aws::Bookkeeping;
 use crate::controller::{Rounds, resume_key};
 use crate::model::{InstanceId, ServiceName};
 use crate::pause::{self, parameter_name};
-use crate::record::{Journal, Options};
+use crate::record::Journal;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -141,11 +141,11 @@ async fn end_quarantine(
         .filter(|(_, incident)| incident.quarantined.is_some());
     let quarantined = quarantined.map(|(instance, _)| instance).collect();
     let word = serde_json::json!(context.env.clock.wall().to_string());
-    patiently(&context.env, || async {
-        let journal = Journal::open(&context.config.state, &context.env, Options::default()).await?;
-        journal.document_put(&resume_key(service), word.clone()).await
-    })
-    .await
+    let put = async {
+        let journal = Journal::open_beside(&context.config.state, &context.env).await?;
+        journal.document_put(&resume_key(service), word).await
+    };
+    put.await
     .map_err(|error| {
         Failure::new(format!(
             "the pause flags of {service} are removed, and its quarantines have not ended: {error}"

@@ -132,7 +132,7 @@ impl House {
     /// Starts a command that goes on beside the test; dropped, it is killed.
     pub fn start(&self, words: &[&str]) -> Running {
         let mut all = vec!["--config", "config.yaml"];
-        if words.first() == Some(&"schema") || words.iter().any(|word| *word == "--config") {
+        if words.first() == Some(&"schema") || words.contains(&"--config") {
             all.clear();
         }
         all.extend(words);
@@ -150,12 +150,17 @@ impl House {
     }
 
     /// Waits until it is so, while `running` lives.
-    pub fn wait(&self, running: &Running, what: &str, is_so: impl FnMut() -> bool) {
-        super::eventually(
-            what,
-            || format!("{}\n{}", running.output(), self.server.story()),
-            is_so,
-        );
+    pub fn wait(&self, running: &Running, what: &str, mut is_so: impl FnMut() -> bool) {
+        let story = || format!("{}\n{}", running.output(), self.server.story());
+        super::eventually(what, story, || {
+            let so = is_so();
+            assert!(
+                so || !running.has_ended(),
+                "it ended before this: {what}\n{}",
+                story()
+            );
+            so
+        });
     }
 
     /// Makes passes until it is so.

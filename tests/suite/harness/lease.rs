@@ -40,9 +40,10 @@ impl Lease {
                 break process;
             }
             if pool.started < MOST_SERVERS {
+                // Under the lock: one that does not start is not counted, and nobody waits for it for ever.
+                let process = start();
                 pool.started += 1;
-                drop(pool);
-                break start();
+                break process;
             }
             pool = RETURNED.wait(pool).unwrap_or_else(PoisonError::into_inner);
         };
@@ -56,11 +57,12 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.process.take() {
-            Some(mut process) if process.child.try_wait().is_ok_and(|ended| ended.is_none()) => {
-                pool.idle.push(process)
+        if let Some(mut process) = self.process.take() {
+            if process.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+                pool.idle.push(process);
+            } else {
+                pool.started -= 1;
             }
-            _ => pool.started -= 1,
         }
         RETURNED.notify_one();
     }

@@ -11,7 +11,6 @@ mod poll;
 mod program;
 mod server;
 
-pub use house::{HOOK_TOKEN, House, TIS, WEBHOOK};
-pub use poll::{PATIENCE, eventually, eventually_some};
-pub use program::{Ran, Running};
-pub use server::{Incident, Message, Server, count, mutations, names};
+pub use house::{House, TIS};
+pub use poll::{PATIENCE, eventually};
+pub use server::{Incident, Server, count, mutations, names};

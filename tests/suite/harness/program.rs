@@ -2,6 +2,7 @@
 
 use super::house::HOOK_TOKEN;
 use super::poll::eventually_some;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A process that goes on beside the test; it is killed when this is dropped.
 pub struct Running {
-    child: Child,
+    child: RefCell<Child>,
     words: String,
     stdout: PathBuf,
     stderr: PathBuf,
@@ -49,7 +50,7 @@ impl Running {
             .spawn()
             .unwrap();
         Self {
-            child,
+            child: RefCell::new(child),
             words: words.join(" "),
             stdout,
             stderr,
@@ -57,7 +58,7 @@ impl Running {
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.borrow().id()
     }
 
     pub fn stderr(&self) -> String {
@@ -81,14 +82,13 @@ impl Running {
         );
     }
 
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
+    pub fn has_ended(&self) -> bool {
+        self.child.borrow_mut().try_wait().unwrap().is_some()
     }
 
     /// Waits for its end; one that does not end is killed, and fails the test.
-    pub fn end(mut self) -> Ran {
+    pub fn end(self) -> Ran {
         let words = self.words.clone();
-        let child = &mut self.child;
         let story = || {
             format!(
                 "{}{}",
@@ -96,7 +96,9 @@ impl Running {
                 fs::read_to_string(&self.stderr).unwrap_or_default()
             )
         };
-        let status = eventually_some("the program ends", story, || child.try_wait().unwrap());
+        let status = eventually_some("the program ends", story, || {
+            self.child.borrow_mut().try_wait().unwrap()
+        });
         let read = |path: &Path| String::from_utf8(fs::read(path).unwrap()).unwrap();
         let ran = Ran {
             words,
@@ -115,8 +117,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let child = self.child.get_mut();
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 

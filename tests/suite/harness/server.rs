@@ -55,6 +55,7 @@ impl Server {
             &self.lease.address,
             method,
             &format!("/_h/{route}"),
+            &[],
             &body.to_string(),
         );
         assert_eq!(status, 200, "{method} {route} {body}: {text}");

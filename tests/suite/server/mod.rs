@@ -1,5 +1,6 @@
 //! The program itself, over HTTP, against a moto server that behaves like AWS.
 
+mod crashes;
 mod failing_starts;
 mod incident;
 mod people;

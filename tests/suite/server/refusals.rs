@@ -73,7 +73,7 @@ fn selectors_that_overlap_are_refused_with_both_places() {
     let check = house.keepgreen(&["check"]);
     check.assert_code(1);
     assert!(
-        check.output().contains("tis.yaml") && check.output().contains("overlap"),
+        check.output().contains("tis.yaml") && check.output().contains("select the same instances"),
         "{check}"
     );
     let ran = house.keepgreen(&["run", "--once"]);
