@@ -330,7 +330,12 @@ mod tests {
     fn a_start_that_aws_accepted_is_an_open_repair_and_no_error() {
         let request_id = Some("7a62c49f".to_owned());
         let doc = pass(&mut stopped(), Some(Ended::Accepted { request_id }));
-        insta::assert_snapshot!(plain(&render(&doc, None)), @"");
+        insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
+        tis  (eu-west-2, 111122223333)  1 started, 1 starting
+          started  green  i-0000000000000000b  AWS accepted it (request 7a62c49f)
+          hold     green  i-0000000000000000b  attempt 1 was accepted 0s ago; it has 10m to become healthy
+        1 service: 1 start sent, 1 open repair
+        "#);
         assert_eq!(doc.services[0].started, [InstanceId::from(GREEN)]);
         assert_eq!(doc.open_repairs.len(), 1);
         assert_eq!(exit_of(&doc), Exit::Done);
@@ -347,7 +352,12 @@ mod tests {
             request_id: Some("7a62c49f".to_owned()),
         };
         let doc = pass(&mut stopped(), Some(Ended::Failed { error }));
-        insta::assert_snapshot!(plain(&render(&doc, None)), @"");
+        insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
+        tis  (eu-west-2, 111122223333)  a start is due in 2m 4s
+          failed  green  i-0000000000000000b  StartInstances: InsufficientInstanceCapacity: try later (request 7a62c49f)
+          hold    green  i-0000000000000000b  tried 1 times and refused (StartInstances: InsufficientInstanceCapacity: try later (request 7a62c49f)); the next try is due in 2m 4s
+        1 service: 0 starts sent, 1 open repair
+        "#);
         assert!(doc.services[0].started.is_empty());
         assert_eq!((doc.open_repairs.len(), exit_of(&doc)), (1, Exit::Done));
     }

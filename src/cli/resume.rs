@@ -145,8 +145,7 @@ async fn end_quarantine(
         let journal = Journal::open_beside(&context.config.state, &context.env).await?;
         journal.document_put(&resume_key(service), word).await
     };
-    put.await
-    .map_err(|error| {
+    put.await.map_err(|error| {
         Failure::new(format!(
             "the pause flags of {service} are removed, and its quarantines have not ended: {error}"
         ))
@@ -259,7 +258,12 @@ mod tests {
             }],
             not_read: Vec::new(),
         };
-        insta::assert_snapshot!(plain(&render(&doc, now, None)), @"");
+        insta::assert_snapshot!(plain(&render(&doc, now, None)), @r#"
+        resumed, and still paused by another hand: tis
+          removed       file /state/pause.d/tis
+          ended         the quarantine of i-0aa, at the next look
+          still paused  everything by bob@bastion until 2026-11-11T05:30:00Z (in 1h 30m): network work (SSM parameter /keepgreen/pause)
+        "#);
         let nothing = ResumeDoc {
             service: None,
             removed: Vec::new(),
@@ -267,6 +271,9 @@ mod tests {
             still_paused: Vec::new(),
             ..doc
         };
-        insta::assert_snapshot!(plain(&render(&nothing, now, None)), @"");
+        insta::assert_snapshot!(plain(&render(&nothing, now, None)), @r#"
+        resumed everything
+          removed  nothing: no flag of `keepgreen pause` was set for it
+        "#);
     }
 }

@@ -332,7 +332,15 @@ mod tests {
         night.act_accepted();
         night.pass_time(10);
         let doc = status_of(&mut night);
-        insta::assert_snapshot!(plain(&render(&doc, None)), @"");
+        insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
+        tis  (eu-west-2, 111122223333)  1 starting
+          SLOT   INSTANCE             STATE    HEALTH    REPAIR     TARGETS
+          blue   i-0000000000000000a  running  healthy              tis-prod:8080 healthy
+          green  i-0000000000000000b  stopped  starting  attempt 1  tis-prod:8080 unused (Target.InvalidState)
+
+        controller  none runs on the state folder /var/lib/keepgreen: from here, nothing is being looked after
+        channels    none is configured: nobody is told what keepgreen does or cannot do
+        "#);
     }
 
     #[test]
@@ -371,7 +379,19 @@ mod tests {
                 ..channel("topic")
             },
         ];
-        insta::assert_snapshot!(plain(&render(&doc, None)), @"");
+        insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
+        tis  (eu-west-2, 111122223333)  1 quarantined, 1 finding
+          SLOT   INSTANCE             STATE    HEALTH       REPAIR                                  TARGETS
+          blue   i-0000000000000000a  running  healthy                                              tis-prod:8080 healthy
+          green  i-0000000000000000b  stopped  quarantined  quarantined since 2026-11-11T07:02:00Z  tis-prod:8080 unused (Target.InvalidState)
+          1 finding  quarantined (`keepgreen plan tis` has them in full)
+
+        controller  process 4711 (`keepgreen run`) on ops-1, since 2026-11-10T12:00:00Z
+        breaker     account 111122223333 since 2026-11-11T07:02:00Z: 4 of 9 managed instances ail
+        channel     new: nothing delivered yet
+        channel     tis-alerts: fails (3 in a row: status 500), last delivery 2026-11-10T12:00:00Z, 2 notices waiting
+        channel     topic: SNS is not in this version yet
+        "#);
     }
 
     #[test]
@@ -379,6 +399,10 @@ mod tests {
         let mut night = Night::of(crate::decide::fixtures::tis(""));
         night.instances.pop();
         let doc = status_of(&mut night);
-        insta::assert_snapshot!(plain(&instances(&doc.services[0]).render(None)), @"");
+        insta::assert_snapshot!(plain(&instances(&doc.services[0]).render(None)), @r#"
+        SLOT   INSTANCE             STATE    HEALTH   REPAIR  TARGETS
+        blue   i-0000000000000000a  running  healthy          tis-prod:8080 healthy
+        green  1 missing
+        "#);
     }
 }
