@@ -12,8 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The gaps that leave nothing known of a service: which instances it has, and in whose account.
 const NOTHING_KNOWN_WITHOUT: [&str; 2] = ["the instances", "the account's identity"];
 
-/// A misspelt name is taken for a known one that is at least this alike, from 0 to 1.
-const ALIKE: f64 = 0.7;
+/// A misspelt name has a slip in so many letters at most…
+const LETTERS_PER_SLIP: usize = 4;
+/// …or is this alike all the same (0 to 1): a part of the name.
+const ALIKE: f64 = 0.85;
 
 /// The services that are meant: those named, or all.
 ///
@@ -57,13 +59,7 @@ pub fn unknown(fleet: &Fleet, name: &str) -> Failure {
     if let Some(finding) = refused {
         return Failure::new(format!("service {name} is not in force: {}", finding.sentence()));
     }
-    let alike = fleet
-        .policies
-        .keys()
-        .map(|known| (strsim::jaro_winkler(known.as_str(), name), known))
-        .filter(|(alike, _)| *alike >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other));
-    let meant = alike.map_or(String::new(), |(_, known)| format!(" Did you mean {known}?"));
+    let meant = meant(fleet, name).map_or(String::new(), |known| format!(" Did you mean {known}?"));
     let known: Vec<&str> = fleet.policies.keys().map(ServiceName::as_str).collect();
     let known = if known.is_empty() {
         "no service has a policy in force; `keepgreen check` says why".to_owned()
@@ -71,6 +67,16 @@ pub fn unknown(fleet: &Fleet, name: &str) -> Failure {
         format!("there are policies for: {}", known.join(", "))
     };
     Failure::new(format!("there is no service {name}.{meant} ({known})"))
+}
+
+/// The service that was probably meant: the nearest in letters, if it is near.
+fn meant<'f>(fleet: &'f Fleet, name: &str) -> Option<&'f ServiceName> {
+    let distance = |known: &ServiceName| strsim::osa_distance(known.as_str(), name);
+    let near = |known: &&ServiceName| {
+        let most = (name.chars().count() / LETTERS_PER_SLIP).max(1);
+        distance(known) <= most || strsim::jaro_winkler(known.as_str(), name) >= ALIKE
+    };
+    fleet.policies.keys().filter(near).min_by_key(|known| distance(known))
 }
 
 /// Looks at `services`, those that share a scope together, all scopes at once. In order of name.

@@ -105,6 +105,26 @@ pub fn render_service(service: &ServiceDoc, now: Timestamp, width: Option<u16>) 
 
 /// What is to be done about a service, what is not and why, and what a person should know.
 pub fn add_rows(table: &mut Table, service: &ServiceDoc, now: Timestamp) {
+    for pause in &service.pauses {
+        table.row([
+            Style::Warn.paint("paused"),
+            String::new(),
+            String::new(),
+            say_pause(pause, now),
+        ]);
+    }
+    for gap in &service.gaps {
+        let text = format!("{} could not be read: {}", gap.part, gap.why);
+        table.row([Style::Bad.paint("unseen"), String::new(), String::new(), text]);
+    }
+    if let Some(trouble) = &service.trouble {
+        table.row([
+            Style::Bad.paint("trouble"),
+            String::new(),
+            String::new(),
+            trouble.clone(),
+        ]);
+    }
     for step in &service.steps {
         for (instance, of) in &step.instances {
             let what = format!("attempt {}: {}", of.attempt, step.why);
@@ -139,26 +159,6 @@ pub fn add_rows(table: &mut Table, service: &ServiceDoc, now: Timestamp) {
             .unwrap_or_default();
         let text = format!("{}\nnext: {}", finding.text, finding.next);
         table.row([Style::Warn.paint("finding"), slot, instance, text]);
-    }
-    for pause in &service.pauses {
-        table.row([
-            Style::Warn.paint("paused"),
-            String::new(),
-            String::new(),
-            say_pause(pause, now),
-        ]);
-    }
-    for gap in &service.gaps {
-        let text = format!("{} could not be read: {}", gap.part, gap.why);
-        table.row([Style::Bad.paint("unseen"), String::new(), String::new(), text]);
-    }
-    if let Some(trouble) = &service.trouble {
-        table.row([
-            Style::Bad.paint("trouble"),
-            String::new(),
-            String::new(),
-            trouble.clone(),
-        ]);
     }
 }
 

@@ -251,7 +251,7 @@ fn remarks(service: &ServiceDoc, now: Timestamp) -> Table {
 fn surroundings(doc: &StatusDoc) -> Table {
     let mut table = Table::default();
     let controller = match &doc.controller {
-        Some(holder) => Style::Good.paint(&format!("{}", clean_holder(holder))),
+        Some(holder) => Style::Good.paint(&clean_holder(holder)),
         None => Style::Bad.paint(&format!(
             "none runs on the state folder {}: from here, nothing is being looked after",
             doc.state_folder

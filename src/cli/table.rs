@@ -24,11 +24,6 @@ impl Table {
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// The rows as lines, two spaces between columns, at most `width` columns wide if that is known. A column in which
     /// every cell is empty is left out.
     pub fn render(self, width: Option<u16>) -> String {
@@ -122,6 +117,5 @@ mod tests {
     #[test]
     fn nothing_is_rendered_as_nothing() {
         assert_eq!(Table::default().render(Some(80)), "");
-        assert!(Table::default().is_empty());
     }
 }

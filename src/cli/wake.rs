@@ -129,14 +129,14 @@ impl FileWatch {
         loop {
             tokio::select! {
                 () = self.changes.policies.notified() => {
-                    self.wait_for_quiet(env).await;
+                    quiet(&self.changes.policies, env).await;
                     tracing::info!(folder = %self.folder.display(), "policy files changed");
                     if messages.send(Message::Reload).await.is_err() {
                         return;
                     }
                 }
                 () = self.changes.config.notified() => {
-                    self.wait_for_quiet(env).await;
+                    quiet(&self.changes.config, env).await;
                     tracing::warn!("the config file changed: restart keepgreen to use it; until then the old one holds");
                 }
                 () = env.clock.sleep(FOLDER_CHECKED_EVERY) => {
@@ -147,15 +147,6 @@ impl FileWatch {
                         self.changes.policies.notify_one();
                     }
                 }
-            }
-        }
-    }
-
-    async fn wait_for_quiet(&self, env: &Env) {
-        for _ in 0..MOST_QUIETS {
-            tokio::select! {
-                () = self.changes.policies.notified() => {}
-                () = env.clock.sleep(QUIET) => return,
             }
         }
     }
@@ -189,6 +180,16 @@ impl FileWatch {
         }
         if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
             tracing::debug!(%error, "changes of the config file will not be noticed");
+        }
+    }
+}
+
+/// Waits until the last change is a moment ago.
+async fn quiet(changed: &Notify, env: &Env) {
+    for _ in 0..MOST_QUIETS {
+        tokio::select! {
+            () = changed.notified() => {}
+            () = env.clock.sleep(QUIET) => return,
         }
     }
 }

@@ -77,7 +77,7 @@ async fn whatever_else_has_the_name_of_a_flag_is_one() {
     let cases: [(&str, fn(&Path)); 3] = [
         ("a folder", |path| fs::create_dir(path).unwrap()),
         ("a link to nowhere", |path| {
-            std::os::unix::fs::symlink("/nowhere/at/all", path).unwrap()
+            std::os::unix::fs::symlink("/nowhere/at/all", path).unwrap();
         }),
         ("a pipe", |path| {
             let status = std::process::Command::new("mkfifo").arg(path).status().unwrap();

@@ -202,7 +202,10 @@ impl Cloud {
             is_write: parcel.operation().is_some_and(|o| o.is_write()),
             outcome: Outcome::Open,
         });
-        #[expect(clippy::disallowed_methods, reason = "tokio's paused clock is the simulation's own")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tokio's paused clock is the simulation's own"
+        )]
         let instant = Instant::now();
         let calls = match state.instant {
             Some((at, calls)) if at == instant => calls + 1,

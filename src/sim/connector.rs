@@ -97,7 +97,10 @@ impl Call {
         };
         let number = cloud.begin(&sender, call, &mut parcel);
         let number = number.map_err(|why| ConnectorError::other(why.into(), None))?;
-        #[expect(clippy::disallowed_methods, reason = "tokio's paused clock is the simulation's own")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tokio's paused clock is the simulation's own"
+        )]
         let started = Instant::now();
         let is_mutation = parcel.operation().is_some_and(Operation::is_mutation);
         let call = Call {
@@ -187,7 +190,10 @@ impl Call {
 
     /// Sleep, or only until the read timeout, and then fail with it.
     async fn sleep_or_time_out(&mut self, duration: Duration) -> Option<Result<SdkResponse, ConnectorError>> {
-        #[expect(clippy::disallowed_methods, reason = "tokio's paused clock is the simulation's own")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tokio's paused clock is the simulation's own"
+        )]
         let end = Instant::now() + duration;
         match self.settings.read_timeout() {
             Some(limit) if self.started + limit < end => {

@@ -34,7 +34,10 @@ impl std::error::Error for LeftTheThread {}
 
 /// Build the runtime, and seed this thread's random numbers (the SDK's retry jitter and invocation ids).
 pub fn runtime(seed: u64) -> io::Result<SimRuntime> {
-    #[expect(clippy::disallowed_methods, reason = "the SDK's retry jitter and invocation ids draw from it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the SDK's retry jitter and invocation ids draw from it"
+    )]
     fastrand::seed(seed);
     let threads = Arc::new(AtomicUsize::new(0));
     let counter = threads.clone();
@@ -60,6 +63,7 @@ impl SimRuntime {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what the runtime does with them is under test")]
 mod tests {
     use super::*;
     use std::time::Duration;

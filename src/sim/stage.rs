@@ -88,7 +88,6 @@ impl Stage {
         let options = Options {
             max_pages: self.max_pages,
             hook: Some(Arc::new(life.clone())),
-            patience: Duration::ZERO,
         };
         let journal = Journal::open(&self.config.state, &env, options).await?;
         let hands = Hands {

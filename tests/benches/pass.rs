@@ -85,7 +85,7 @@ fn measure(instances: usize) {
         // The first pass learns which target groups there are; the quiet one is the second.
         rounds
             .pass(&scope, &services, |passed| {
-                assert!(passed.trouble.is_none(), "{passed:?}")
+                assert!(passed.trouble.is_none(), "{passed:?}");
             })
             .await;
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -93,7 +93,7 @@ fn measure(instances: usize) {
         let (begun, virtually) = (Instant::now(), cloud.clock().now());
         rounds
             .pass(&scope, &services, |passed| {
-                assert!(passed.trouble.is_none(), "{passed:?}")
+                assert!(passed.trouble.is_none(), "{passed:?}");
             })
             .await;
         let (wall, stretched) = (begun.elapsed(), cloud.clock().now().duration_since(virtually));

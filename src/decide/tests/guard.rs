@@ -69,38 +69,38 @@ fn each_broken_invariant_refuses_by_its_name() {
     type Break = fn(&mut Case);
     let table: Vec<(&str, &str, Break)> = vec![
         ("not in the look", "S1", |c| {
-            drop(c.look.instances.remove(&GREEN.into()))
+            drop(c.look.instances.remove(&GREEN.into()));
         }),
         ("retagged", "S1", |c| {
-            drop(c.green().tags.insert("Name".into(), "other".into()))
+            drop(c.green().tags.insert("Name".into(), "other".into()));
         }),
         ("swapped slots", "S1", |c| {
-            drop(c.green().tags.insert("Name".into(), "tis-prod-blue".into()))
+            drop(c.green().tags.insert("Name".into(), "tis-prod-blue".into()));
         }),
         ("retired", "S1", |c| {
-            drop(c.green().tags.insert("keepgreen:retired".into(), String::new()))
+            drop(c.green().tags.insert("keepgreen:retired".into(), String::new()));
         }),
         ("another account's", "S1", |c| {
-            c.green().account = "999999999999".into()
+            c.green().account = "999999999999".into();
         }),
         ("wrong credentials", "S2", |c| {
-            c.look.caller = Some("999999999999".into())
+            c.look.caller = Some("999999999999".into());
         }),
         ("unknown credentials", "S2", |c| c.look.caller = None),
         ("another region", "S2", |c| c.look.region = "us-east-1".into()),
         ("look before intent", "S5", |c| {
-            c.look.begun.boot -= Duration::from_millis(6)
+            c.look.begun.boot -= Duration::from_millis(6);
         }),
         ("pause before intent", "S5", |c| {
-            c.pauses.begun.boot -= Duration::from_millis(6)
+            c.pauses.begun.boot -= Duration::from_millis(6);
         }),
         ("hourly cap", "S11", |c| c.used = 61),
         ("quarantined", "S11", |c| {
-            c.incident().quarantined = Some(c.now.wall)
+            c.incident().quarantined = Some(c.now.wall);
         }),
         ("no incident", "S11", |c| c.night.memory.incidents.clear()),
         ("another repair", "S11", |c| {
-            c.incident().repair = RepairId::new("other")
+            c.incident().repair = RepairId::new("other");
         }),
         ("paused", "S13", |c| {
             c.pauses.set.push(Pause {
@@ -113,33 +113,33 @@ fn each_broken_invariant_refuses_by_its_name() {
             });
         }),
         ("unreadable flag", "S13", |c| {
-            c.pauses.unreadable.push("denied".into())
+            c.pauses.unreadable.push("denied".into());
         }),
         ("paused by tag", "S13", |c| {
-            drop(c.green().tags.insert("keepgreen:pause".into(), String::new()))
+            drop(c.green().tags.insert("keepgreen:pause".into(), String::new()));
         }),
         ("flags of another service", "S13", |c| {
-            c.pauses.service = "other".into()
+            c.pauses.service = "other".into();
         }),
         ("flags read long ago", "S13", |c| {
-            c.now.boot += Duration::from_millis(1001)
+            c.now.boot += Duration::from_millis(1001);
         }),
         ("no lease", "S14", |c| c.lease = Lease::None { holder: None }),
         ("old view", "S16", |c| c.now.boot += Duration::from_millis(5001)),
         ("policy changed", "S16", |c| {
-            c.night.policy = tis("limits: { attempts: 5 }")
+            c.night.policy = tis("limits: { attempts: 5 }");
         }),
         ("look under an older policy", "S16", |c| {
-            c.look.policy_version = PolicyVersion::new("old")
+            c.look.policy_version = PolicyVersion::new("old");
         }),
         ("running", "S17", |c| c.green().state = InstanceState::Running),
         ("stopping", "S17", |c| c.green().state = InstanceState::Stopping),
         ("terminated", "S17", |c| {
-            c.green().state = InstanceState::Terminated
+            c.green().state = InstanceState::Terminated;
         }),
         ("Spot", "S17", |c| c.green().lifecycle = Lifecycle::Spot),
         ("instance store", "S17", |c| {
-            c.green().root_device = RootDevice::InstanceStore
+            c.green().root_device = RootDevice::InstanceStore;
         }),
         ("in a scaling group", "S17", |c| {
             drop(

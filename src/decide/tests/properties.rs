@@ -88,7 +88,7 @@ fn take(night: &mut Night, turn: Turn, fail: &mut Option<ErrorClass>) {
             night.gaps = vec![Gap {
                 part,
                 why: "why".to_owned(),
-            }]
+            }];
         }
         Turn::NoGap => night.gaps.clear(),
         Turn::Pause => night.unreadable = vec!["why".to_owned()],

@@ -254,7 +254,7 @@ fn the_defaults_of_the_schema_are_those_of_the_decoder() {
             let documents = with(&kind.sparse, &path, &key, default);
             // A map that the sparse document has for its own keys' sake.
             let replaced = documents.iter().any(|document| document != &kind.sparse) && {
-                let pointer = format!("/{}", key);
+                let pointer = format!("/{key}");
                 path.is_empty()
                     && kind
                         .sparse

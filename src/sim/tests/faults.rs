@@ -49,6 +49,7 @@ fn dispatch(error: StartError) -> (&'static str, String) {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long the SDK waited is under test")]
 fn a_start_can_be_done_and_its_answer_lost() {
     simulate(one_stopped(), |cloud| async move {
         cloud.inject(When::action("StartInstances").once(), Fault::AppliedNoAnswer);

@@ -30,7 +30,7 @@ async fn witnesses(cloud: &Cloud, image: &str) -> (String, String) {
         .instance_image_metadata()
         .iter()
         .filter_map(|i| i.image_metadata());
-    let metadata = all.filter(|m| m.image_id() == Some(image)).map(|m| {
+    let mut metadata = all.filter(|m| m.image_id() == Some(image)).map(|m| {
         let allowed = if m.image_allowed() == Some(true) {
             "allowed"
         } else {
@@ -38,7 +38,7 @@ async fn witnesses(cloud: &Cloud, image: &str) -> (String, String) {
         };
         format!("{} {allowed}", m.state().unwrap().as_str())
     });
-    (listed.to_owned(), metadata.last().unwrap_or_default())
+    (listed.to_owned(), metadata.next_back().unwrap_or_default())
 }
 
 fn pair(a: &str, b: &str) -> (String, String) {

@@ -398,7 +398,7 @@ fn a_start_that_a_stale_read_made_look_right_is_forgiven() {
             w.set_staleness(Staleness {
                 reads_lag: seconds(120),
                 ..Default::default()
-            })
+            });
         });
         sleep(seconds(120)).await;
         c.cloud.world(|w| assert!(w.start_by_person(incident::GREEN)));

@@ -293,7 +293,7 @@ fn reads_lag_and_own_writes_stay_hidden_as_long_as_told() {
             w.set_staleness(Staleness {
                 own_writes_hidden: seconds(120),
                 ..Default::default()
-            })
+            });
         });
         ec2.start_instances().instance_ids(id(1)).send().await.unwrap();
         sleep(seconds(100)).await;
@@ -305,7 +305,7 @@ fn reads_lag_and_own_writes_stay_hidden_as_long_as_told() {
             w.set_staleness(Staleness {
                 reads_lag: seconds(90),
                 ..Default::default()
-            })
+            });
         });
         cloud.world(|w| assert!(w.stop_by_aws(&id(1), "Server.InternalError")));
         sleep(seconds(60)).await;

@@ -132,7 +132,7 @@ impl House {
     /// Starts a command that goes on beside the test; dropped, it is killed.
     pub fn start(&self, words: &[&str]) -> Running {
         let mut all = vec!["--config", "config.yaml"];
-        if words.first() == Some(&"schema") || words.iter().any(|word| *word == "--config") {
+        if words.first() == Some(&"schema") || words.contains(&"--config") {
             all.clear();
         }
         all.extend(words);
