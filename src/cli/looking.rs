@@ -76,7 +76,11 @@ fn meant<'f>(fleet: &'f Fleet, name: &str) -> Option<&'f ServiceName> {
         let most = (name.chars().count() / LETTERS_PER_SLIP).max(1);
         distance(known) <= most || strsim::jaro_winkler(known.as_str(), name) >= ALIKE
     };
-    fleet.policies.keys().filter(near).min_by_key(|known| distance(known))
+    fleet
+        .policies
+        .keys()
+        .filter(near)
+        .min_by_key(|known| distance(known))
 }
 
 /// Looks at `services`, those that share a scope together, all scopes at once. In order of name.
