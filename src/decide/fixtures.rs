@@ -1,10 +1,5 @@
 //! Builders for tests: a policy from its text, a look from a few words, a night from both.
 
-#![expect(
-    clippy::needless_pass_by_value,
-    reason = "a builder takes what it is given, so that a night reads like one"
-)]
-
 use super::claims::Claims;
 use super::fold::{Seen, fold};
 use super::outcome::fold_outcome;
