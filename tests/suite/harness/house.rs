@@ -131,12 +131,17 @@ impl House {
 
     /// Starts a command that goes on beside the test; dropped, it is killed.
     pub fn start(&self, words: &[&str]) -> Running {
+        self.start_after("", words)
+    }
+
+    /// The same, after what a shell does first in that very process.
+    pub fn start_after(&self, before: &str, words: &[&str]) -> Running {
         let mut all = vec!["--config", "config.yaml"];
         if words.first() == Some(&"schema") || words.contains(&"--config") {
             all.clear();
         }
         all.extend(words);
-        Running::start(self.folder.path(), &self.environment.borrow(), &all)
+        Running::start(self.folder.path(), &self.environment.borrow(), before, &all)
     }
 
     /// Starts the controller and waits until it has looked once.
@@ -163,9 +168,14 @@ impl House {
         });
     }
 
+    /// Waits until it is so; what `is_so` does is what makes it so.
+    pub fn wait_for(&self, what: &str, is_so: impl FnMut() -> bool) {
+        super::eventually(what, || self.server.story(), is_so);
+    }
+
     /// Makes passes until it is so.
     pub fn until(&self, what: &str, mut is_so: impl FnMut(&serde_json::Value) -> bool) {
-        super::eventually(what, || self.server.story(), || is_so(&self.once()));
+        self.wait_for(what, || is_so(&self.once()));
     }
 
     /// Every file of the state folder, as bytes: what a secret must not be in.

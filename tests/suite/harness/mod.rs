@@ -11,7 +11,7 @@ mod poll;
 mod program;
 mod server;
 
-pub use house::{House, TIS};
+pub use house::{HOOK_TOKEN, House, TIS};
 pub use poll::{PATIENCE, eventually};
 pub use program::Running;
 pub use server::{Incident, Server, count, mutations, names};

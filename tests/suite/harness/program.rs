@@ -34,12 +34,20 @@ fn program() -> PathBuf {
 }
 
 impl Running {
-    pub fn start(folder: &Path, environment: &BTreeMap<String, String>, words: &[&str]) -> Self {
+    /// `before`: what a shell does in the process before it becomes the program.
+    pub fn start(
+        folder: &Path,
+        environment: &BTreeMap<String, String>,
+        before: &str,
+        words: &[&str],
+    ) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let place = |name: &str| folder.join(format!("{number}.{name}"));
         let (stdout, stderr) = (place("stdout"), place("stderr"));
-        let child = Command::new(program())
+        let child = Command::new("/bin/sh")
+            .args(["-c", &format!("{before}\nexec \"$0\" \"$@\"")])
+            .arg(program())
             .args(words)
             .current_dir(folder)
             .env_clear()
