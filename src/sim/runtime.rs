@@ -63,7 +63,10 @@ impl SimRuntime {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "what the runtime does with them is under test")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what the runtime does with them is under test"
+)]
 mod tests {
     use super::*;
     use std::time::Duration;
