@@ -122,6 +122,7 @@ pub fn count(number: usize, what: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::args::Rest;
+    use crate::cli::fixtures::assert_documented;
     use crate::cli::paint::plain;
     use std::fs;
 
@@ -162,6 +163,7 @@ mod tests {
             "{problems:#?}"
         );
         assert!(!doc.ok && doc.files == 2 && problems.len() >= 5, "{problems:#?}");
+        assert_documented(&doc);
         let text = plain(&render(&doc, &problems));
         assert!(
             text.contains(&format!("{} problems in 3 files", problems.len())),

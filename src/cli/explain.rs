@@ -247,7 +247,7 @@ fn add_incident(table: &mut Table, incident: &IncidentDoc) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::fixtures::{document, quarantined};
+    use crate::cli::fixtures::{assert_documented, document, quarantined};
     use crate::cli::paint::plain;
     use crate::model::{Gap, Outcome, Part};
 
@@ -265,6 +265,7 @@ mod tests {
             policy_findings: Vec::new(),
             service: document(&night, &plan),
         };
+        assert_documented(&doc);
         insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
         tis  (eu-west-2, 111122223333)  1 quarantined, 2 findings
           policy   tis.yaml (version 0123456789abcdef)
@@ -314,6 +315,7 @@ mod tests {
         night.pass_time(10);
         let plan = night.plan();
         let doc = document(&night, &plan);
+        assert_documented(&doc);
         let (_, green) = doc.instances().last().unwrap();
         let text = plain(&about_instance(&doc, green).render(None));
         insta::assert_snapshot!(text, @r#"

@@ -1,9 +1,12 @@
-//! Documents for the tests of rendering: made by the very decisions that they show.
+//! Documents for the tests of rendering: made by the very decisions that they show. And the check that users can read about
+//! each of their fields.
 
 use super::json::ServiceDoc;
 use crate::decide::Plan;
 use crate::decide::fixtures::{GREEN, Night, REGION, tis};
 use crate::model::{AilmentKind, Outcome};
+use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// The document of a plan of this night's service, as a pass would make it.
 pub fn document(night: &Night, plan: &Plan) -> ServiceDoc {
@@ -13,6 +16,32 @@ pub fn document(night: &Night, plan: &Plan) -> ServiceDoc {
     // A digest of the policy's text: another one after each change of the fixture.
     doc.policy_version = "0123456789abcdef".to_owned();
     doc
+}
+
+/// Every field of this document, at any depth, is in `deploy/json.md`.
+pub fn assert_documented(document: &impl Serialize) {
+    let text = include_str!("../../deploy/json.md");
+    let undocumented: Vec<String> = fields(&serde_json::to_value(document).unwrap())
+        .into_iter()
+        .filter(|field| !text.contains(&format!("`{field}`")))
+        .collect();
+    assert_eq!(
+        undocumented,
+        Vec::<String>::new(),
+        "fields that deploy/json.md does not name"
+    );
+}
+
+fn fields(value: &serde_json::Value) -> BTreeSet<String> {
+    match value {
+        serde_json::Value::Array(items) => items.iter().flat_map(fields).collect(),
+        serde_json::Value::Object(map) => {
+            let is_name = |key: &&String| !key.starts_with("i-");
+            let own = map.keys().filter(is_name).cloned();
+            own.chain(map.values().flat_map(fields)).collect()
+        }
+        _ => BTreeSet::new(),
+    }
 }
 
 /// 04:01: AWS has stopped green.

@@ -352,6 +352,19 @@ impl GapDoc {
 }
 
 impl SlotDoc {
+    /// By how many instances a slot that should serve is short.
+    pub fn missing(&self) -> usize {
+        if self.desired != "running" {
+            return 0;
+        }
+        let gone =
+            |instance: &&InstanceDoc| matches!(instance.state.as_str(), "terminated" | "shutting-down");
+        let there = self.instances.iter().filter(|instance| !gone(instance)).count();
+        usize::try_from(self.count)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(there)
+    }
+
     fn of(slot: &SlotView) -> Self {
         let instances = slot.instances.iter();
         Self {

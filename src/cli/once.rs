@@ -286,7 +286,7 @@ fn render(doc: &OnceDoc, width: Option<u16>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::fixtures::{document, stopped};
+    use crate::cli::fixtures::{assert_documented, document, stopped};
     use crate::cli::paint::plain;
     use crate::decide::fixtures::{GREEN, Night, tis};
     use crate::model::{AwsError, ErrorClass, Gap, Part};
@@ -338,6 +338,7 @@ mod tests {
         "#);
         assert_eq!(doc.services[0].started, [InstanceId::from(GREEN)]);
         assert_eq!(doc.open_repairs.len(), 1);
+        assert_documented(&doc);
         assert_eq!(exit_of(&doc), Exit::Done);
     }
 

@@ -7,6 +7,7 @@
 //! Text that comes from AWS, from tags or from a flag's reason goes through [`clean`] first: it can neither rewrite the
 //! terminal nor pretend to be a style.
 
+use super::exit::Failure;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 /// What a piece of text is, rather than how it looks.
@@ -84,12 +85,14 @@ pub fn plain(text: &str) -> String {
 ///
 /// # Errors
 /// If it could not be written for another reason, such as a full disk.
-pub fn print(text: &str) -> io::Result<()> {
+pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(to_ansi(text).as_bytes()).and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!(
+            "the result could not be written to stdout: {error}"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -272,6 +272,7 @@ fn render(doc: &SetDoc, now: Timestamp, width: Option<u16>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::fixtures::assert_documented;
     use crate::cli::paint::plain;
 
     #[test]
@@ -309,6 +310,7 @@ mod tests {
             covers: vec!["service tis".to_owned()],
             not_covered: vec!["the other services".to_owned()],
         };
+        assert_documented(&doc);
         insta::assert_snapshot!(plain(&render(&doc, now, None)), @r#"
         paused tis by ann@bastion until 2026-11-11T08:00:00Z (in 4h): release (file /var/lib/keepgreen/pause.d/tis)
           replaced  an earlier pause, which no longer holds: tis by bob@bastion until 2026-11-11T08:00:00Z (in 4h): night work (file /var/lib/keepgreen/pause.d/tis)

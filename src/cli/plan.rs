@@ -5,12 +5,12 @@ use super::args::{Common, Format};
 use super::check::count;
 use super::context::Context;
 use super::exit::{Exit, Outcome};
-use super::json::{GapDoc, PauseDoc, PolicyFindingDoc, ServiceDoc, VERSION, text_of};
+use super::json::{GapDoc, PauseDoc, PolicyFindingDoc, ServiceDoc, SlotDoc, VERSION, text_of};
 use super::looking::{choose, documents, is_due, is_unread, look_at};
 use super::paint::{Style, print, width};
 use super::table::Table;
 use crate::controller::Fleet;
-use crate::decide::Due;
+use crate::decide::{Due, FindingKind};
 use crate::model::ServiceName;
 use crate::policy::PolicyFinding;
 use jiff::Timestamp;
@@ -55,7 +55,9 @@ pub fn findings_about(
     chosen: &BTreeSet<ServiceName>,
 ) -> Vec<PolicyFindingDoc> {
     let concerns = |finding: &&PolicyFinding| {
-        named.is_empty() || finding.service().is_none_or(|service| chosen.contains(service))
+        let about_all = matches!(finding, PolicyFinding::AllGone { .. });
+        let about_chosen = finding.service().is_some_and(|service| chosen.contains(service));
+        named.is_empty() || about_all || about_chosen
     };
     fleet
         .findings
@@ -199,10 +201,16 @@ pub fn headline(service: &ServiceDoc) -> String {
     let all_healthy = service
         .instances()
         .all(|(_, instance)| instance.health == "healthy");
+    let missing: usize = service.slots.iter().map(SlotDoc::missing).sum();
+    let refused = FindingKind::WrongAccount.as_str();
     let mut words = match service.due {
         Some(Due::Now) => vec![Style::Warn.paint(&format!("{} due now", count(starts, "start")))],
         Some(Due::ByTime) => vec![Style::Warn.paint(&format!("a start is due {}", when_due(service)))],
         _ if is_unread(service) => vec![Style::Bad.paint("could not be read")],
+        _ if service.findings.iter().any(|finding| finding.kind == refused) => {
+            vec![Style::Bad.paint("refused: wrong account")]
+        }
+        _ if missing > 0 => vec![Style::Bad.paint(&format!("{missing} missing"))],
         _ if all_healthy => vec![Style::Good.paint("nothing to do")],
         _ => Vec::new(),
     };
@@ -282,7 +290,7 @@ pub fn short(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::fixtures::{document, quarantined, stopped};
+    use crate::cli::fixtures::{assert_documented, document, quarantined, stopped};
     use crate::cli::paint::plain;
     use crate::decide::fixtures::{GREEN, Night, tis};
     use crate::model::{Gap, ImageState, Part, Pause, PauseScope, PauseSource};
@@ -324,6 +332,7 @@ mod tests {
                                                next: make an image of it while it runs, and name it under `replace.image`
         "#);
         assert_eq!(exit_of(&doc), Exit::Due);
+        assert_documented(&doc);
     }
 
     #[test]
@@ -419,6 +428,7 @@ mod tests {
                 text: "app.yaml: something about it".to_owned(),
             }];
             assert_eq!(exit_of(&doc), exit);
+            assert_documented(&doc);
             assert!(shown(&doc).starts_with("policy  app.yaml: something about it\n"));
         }
     }

@@ -234,6 +234,7 @@ fn render(doc: &ResumeDoc, now: Timestamp, width: Option<u16>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::fixtures::assert_documented;
     use crate::cli::paint::plain;
 
     #[test]
@@ -258,6 +259,7 @@ mod tests {
             }],
             not_read: Vec::new(),
         };
+        assert_documented(&doc);
         insta::assert_snapshot!(plain(&render(&doc, now, None)), @r#"
         resumed, and still paused by another hand: tis
           removed       file /state/pause.d/tis

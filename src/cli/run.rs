@@ -201,9 +201,20 @@ impl<'a> News<'a> {
         }
         self.before.insert(doc.service.clone(), now);
         let summary = plain(&headline(&doc));
+        let unwell: Vec<String> = doc
+            .instances()
+            .filter(|(_, instance)| instance.health != "healthy")
+            .map(|(slot, instance)| format!("{} {} {}", slot.name, instance.id, instance.state))
+            .collect();
+        let unwell = unwell.join(", ");
         match &doc.trouble {
             Some(why) => tracing::error!(service = %doc.service, why, "{summary}"),
-            None => tracing::info!(service = %doc.service, account = doc.account, "{summary}"),
+            None => tracing::info!(
+                service = %doc.service,
+                account = doc.account,
+                unwell = (!unwell.is_empty()).then_some(unwell),
+                "{summary}"
+            ),
         }
         if self.rounds.hands.is_none() {
             self.show(doc);
@@ -219,12 +230,11 @@ impl<'a> News<'a> {
             services: vec![service],
         };
         let written = match self.format {
-            Format::Text => Ok(render(&doc, width())),
-            Format::Json => text_of(&doc),
+            Format::Text => print(&render(&doc, width())),
+            Format::Json => text_of(&doc).map_err(Failure::from).and_then(|text| print(&text)),
         };
-        let written = written.map_err(|error| error.to_string());
-        if let Err(error) = written.and_then(|text| print(&text).map_err(|error| error.to_string())) {
-            tracing::error!(error, "the plan could not be written to stdout");
+        if let Err(failure) = written {
+            tracing::error!("{failure}");
         }
     }
 }

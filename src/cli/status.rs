@@ -159,9 +159,7 @@ fn instances(service: &ServiceDoc) -> Table {
                 targets(instance),
             ]);
         }
-        let missing = usize::try_from(slot.count)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(slot.instances.len());
+        let missing = slot.missing();
         if missing > 0 {
             let none = Style::Bad.paint(&format!("{missing} missing"));
             let rest = || String::new();
@@ -308,7 +306,7 @@ fn say_channel(channel: &ChannelDoc) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::fixtures::{document, quarantined, stopped};
+    use crate::cli::fixtures::{assert_documented, document, quarantined, stopped};
     use crate::cli::paint::plain;
     use crate::decide::fixtures::Night;
 
@@ -379,6 +377,7 @@ mod tests {
                 ..channel("topic")
             },
         ];
+        assert_documented(&doc);
         insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
         tis  (eu-west-2, 111122223333)  1 quarantined, 1 finding
           SLOT   INSTANCE             STATE    HEALTH       REPAIR                                  TARGETS
