@@ -117,3 +117,85 @@ pub fn count(number: usize, what: &str) -> String {
         format!("{number} {what}s")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Rest;
+    use crate::cli::paint::plain;
+    use std::fs;
+
+    const GOOD: &str =
+        "service: tis\nslots: { blue: { select: { tags: { Name: tis-blue } } } }\nnotify: [ops]\n";
+
+    fn with_policies(folder: &Path) -> Common {
+        Common {
+            config: None,
+            rest: Rest {
+                policies: Some(folder.to_owned()),
+                ..Rest::default()
+            },
+        }
+    }
+
+    #[test]
+    fn every_problem_of_every_file_and_of_the_config_is_found_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.yaml");
+        let policies = folder.path().join("policies");
+        fs::create_dir(&policies).unwrap();
+        fs::write(&config, "intervall: 60s\nlisten: here\n").unwrap();
+        fs::write(policies.join("a.yaml"), "service: A b\n").unwrap();
+        fs::write(policies.join("b.yaml"), GOOD.replace("slots", "slotz")).unwrap();
+        let common = Common {
+            config: Some(config),
+            rest: Rest::default(),
+        };
+        let (doc, problems) = examine(None, &common);
+        let files: BTreeSet<&str> = problems
+            .iter()
+            .map(|problem| problem.file.rsplit('/').next().unwrap())
+            .collect();
+        assert_eq!(
+            files,
+            BTreeSet::from(["a.yaml", "b.yaml", "config.yaml"]),
+            "{problems:#?}"
+        );
+        assert!(!doc.ok && doc.files == 2 && problems.len() >= 5, "{problems:#?}");
+        let text = plain(&render(&doc, &problems));
+        assert!(
+            text.contains(&format!("{} problems in 3 files", problems.len())),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn channels_are_looked_up_only_where_a_config_file_says_which_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("tis.yaml"), GOOD).unwrap();
+        let (doc, problems) = examine(None, &with_policies(folder.path()));
+        assert!(doc.ok && !doc.channels_checked, "{problems:#?}");
+        assert_eq!(doc.services, ["tis"]);
+
+        let config = folder.path().join("config");
+        fs::write(&config, "interval: 60s\n").unwrap();
+        let common = Common {
+            config: Some(config),
+            ..with_policies(folder.path())
+        };
+        let (doc, problems) = examine(None, &common);
+        assert!(
+            !doc.ok && doc.channels_checked && problems.len() == 1,
+            "{problems:#?}"
+        );
+    }
+
+    #[test]
+    fn a_folder_without_policies_is_a_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        for missing in [folder.path().to_owned(), folder.path().join("nowhere")] {
+            let (doc, problems) = examine(Some(&missing), &Common::default());
+            assert!(!doc.ok && doc.files == 0 && problems.len() == 1, "{problems:#?}");
+        }
+    }
+}

@@ -106,7 +106,12 @@ impl Context {
     pub async fn fleet(&self) -> Result<Fleet, Failure> {
         let last_good = self.last_good().await.unwrap_or_default();
         let config = self.config.clone();
-        let load = move || Fleet::of(&Fleet::load(&config.policies, &config, &last_good));
+        let load = move || {
+            Fleet::of(
+                &Fleet::load(&config.policies, &config, &last_good),
+                &config.policies,
+            )
+        };
         Ok(self.env.blocking.run(load).await?)
     }
 

@@ -57,3 +57,14 @@ impl<E: std::error::Error> From<E> for Failure {
 
 /// What every command answers.
 pub type Outcome = Result<Exit, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_are_those_that_scripts_rely_on() {
+        assert_eq!([Exit::Done, Exit::Problems, Exit::Due].map(Exit::code), [0, 1, 3]);
+        assert_eq!(ERROR, 1);
+    }
+}

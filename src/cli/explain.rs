@@ -1,6 +1,7 @@
 //! `keepgreen explain`: for each instance of one service the evidence, the verdict, and everything that holds it back.
 
 use super::args::{Common, Format};
+use super::check::count;
 use super::context::Context;
 use super::exit::{Exit, Outcome};
 use super::json::{
@@ -8,7 +9,7 @@ use super::json::{
 };
 use super::looking::{choose, documents, is_unread, look_at};
 use super::paint::{Style, print, width};
-use super::plan::{findings_about, header, headline, render_policy_findings, say_pause, short};
+use super::plan::{findings_about, header, headline, render_policy_findings, say_pause, short, unsaid_gaps};
 use super::status::health;
 use super::table::Table;
 use jiff::Timestamp;
@@ -90,7 +91,7 @@ fn about_service(service: &ServiceDoc, now: Timestamp) -> Table {
     for pause in &service.pauses {
         table.row([Style::Warn.paint("paused"), say_pause(pause, now)]);
     }
-    for gap in &service.gaps {
+    for gap in unsaid_gaps(service) {
         let text = format!("{} could not be read: {}", gap.part, gap.why);
         table.row([Style::Bad.paint("unseen"), text]);
     }
@@ -234,15 +235,97 @@ fn add_incident(table: &mut Table, incident: &IncidentDoc) {
             ""
         };
         let text = format!(
-            "refused {} times since {:.0}{person}: {}",
-            retry.tries, retry.since, retry.why
+            "refused {} since {:.0}{person}: {}",
+            count(usize::try_from(retry.tries).unwrap_or(usize::MAX), "time"),
+            retry.since,
+            retry.why
         );
         table.row([Style::Warn.paint("retry"), text]);
     }
-    if let Some(since) = incident.quarantined {
-        let text = format!(
-            "quarantined since {since:.0}: nothing more is tried until `keepgreen resume` of the service"
-        );
-        table.row([Style::Bad.paint("quarantine"), text]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fixtures::{document, quarantined};
+    use crate::cli::paint::plain;
+    use crate::model::{Gap, Outcome, Part};
+
+    #[test]
+    fn it_shows_evidence_verdict_attempts_and_every_hold() {
+        let mut night = quarantined();
+        night.gaps.push(Gap {
+            part: Part::ImageMetadata,
+            why: "DescribeInstanceImageMetadata: UnauthorizedOperation".to_owned(),
+        });
+        let plan = night.plan();
+        let doc = ExplainDoc {
+            version: VERSION,
+            at: night.now,
+            policy_findings: Vec::new(),
+            service: document(&night, &plan),
+        };
+        insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
+        tis  (eu-west-2, 111122223333)  1 quarantined, 2 findings
+          policy   tis.yaml (version 0123456789abcdef)
+          looked   2026-11-11T07:02:00Z
+          finding  the instances' images could not be read: DescribeInstanceImageMetadata: UnauthorizedOperation (since 2026-11-11T07:02:00Z)
+                   next: nothing but safe starts is done meanwhile; if it stays, run `keepgreen doctor` and check the role's permissions
+
+        slot blue  1 of 1 running
+          i-0000000000000000a  healthy
+            state    running in eu-west-2a
+            checks   system ok, instance ok
+            target   tis-prod:8080: healthy
+            image    unknown: DescribeInstanceImageMetadata: UnauthorizedOperation
+            verdict  healthy
+
+        slot green  1 of 1 running
+          i-0000000000000000b  quarantined
+            state     stopped in eu-west-2a
+            checks    system ok, instance ok
+            target    tis-prod:8080: unused (Target.InvalidState)
+            image     unknown: DescribeInstanceImageMetadata: UnauthorizedOperation
+            verdict   ailing: stopped: Client.InternalError
+            ails      stopped: Client.InternalError
+            incident  stopped since 2026-11-11T05:01:00Z: Client.InternalError (repair tis-i-0000000000000000b-1794373260)
+            attempt   1 accepted 2026-11-11T05:01:00Z, failed 2026-11-11T05:01:20Z: stopped again: Client.InternalError (intent-1)
+            attempt   2 accepted 2026-11-11T06:01:20Z, failed 2026-11-11T06:01:40Z: stopped again: Client.InternalError (intent-2)
+            attempt   3 accepted 2026-11-11T07:01:40Z, failed 2026-11-11T07:02:00Z: stopped again: Client.InternalError (intent-3)
+            hold      quarantined since 2026-11-11T07:02:00Z after 3 attempts that did not heal; find out why, then `keepgreen resume SERVICE`
+            finding   i-0000000000000000b (slot green) is quarantined: 3 attempts did not heal it (Client.InternalError) (since 2026-11-11T07:02:00Z)
+                      next: find out why it does not stay up, then `keepgreen resume` the service
+        "#);
+    }
+
+    #[test]
+    fn a_refusal_from_outside_shows_what_was_answered_and_that_it_is_tried_again() {
+        let mut night = crate::cli::fixtures::stopped();
+        night.act(&Outcome::Failed {
+            error: crate::model::AwsError {
+                operation: "StartInstances".to_owned(),
+                object: None,
+                class: crate::model::ErrorClass::Capacity,
+                code: Some("InsufficientInstanceCapacity".to_owned()),
+                message: "try later".to_owned(),
+                request_id: None,
+            },
+        });
+        night.pass_time(10);
+        let plan = night.plan();
+        let doc = document(&night, &plan);
+        let (_, green) = doc.instances().last().unwrap();
+        let text = plain(&about_instance(&doc, green).render(None));
+        insta::assert_snapshot!(text, @r#"
+        state     stopped in eu-west-2a
+        checks    system ok, instance ok
+        target    tis-prod:8080: unused (Target.InvalidState)
+        image     ami-00000000000000001: launchable
+        verdict   ailing: stopped: Server.ScheduledStop
+        ails      stopped: Server.ScheduledStop
+        incident  stopped since 2026-11-11T04:01:00Z: Server.ScheduledStop (repair tis-i-0000000000000000b-1794369660)
+        retry     refused 1 time since 2026-11-11T04:01:00Z: StartInstances: InsufficientInstanceCapacity: try later
+        hold      tried 1 times and refused (StartInstances: InsufficientInstanceCapacity: try later); the next try is due in 1m 54s
+        "#);
     }
 }

@@ -122,3 +122,68 @@ pub fn is_unread(service: &ServiceDoc) -> bool {
 pub fn is_due(service: &ServiceDoc) -> bool {
     matches!(service.due, Some(Due::Now | Due::ByTime))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Channels, PolicyFinding, parse_policy};
+    use std::sync::Arc;
+
+    fn fleet(names: &[&str]) -> Fleet {
+        let policy = |name: &&str| {
+            let text =
+                format!("service: {name}\nslots: {{ blue: {{ select: {{ tags: {{ Name: {name} }} }} }} }}\n");
+            let policy = parse_policy("p.yaml", &text, Channels::Unchecked).policy.unwrap();
+            (ServiceName::new(*name), Arc::new(policy))
+        };
+        Fleet {
+            policies: names.iter().map(policy).collect(),
+            findings: Vec::new(),
+        }
+    }
+
+    fn chosen(fleet: &Fleet, named: &[&str]) -> Result<Vec<String>, String> {
+        let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
+        let chosen = choose(fleet, &named).map_err(|failure| failure.0)?;
+        Ok(chosen.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn services_are_those_named_or_all() {
+        let fleet = fleet(&["app", "tis"]);
+        assert_eq!(chosen(&fleet, &[]).unwrap(), ["app", "tis"]);
+        assert_eq!(chosen(&fleet, &["tis", "tis"]).unwrap(), ["tis"]);
+    }
+
+    #[test]
+    fn an_unknown_service_is_refused_with_those_that_there_are_and_the_one_that_is_near() {
+        let fleet = fleet(&["tis", "upload", "upload-eu"]);
+        for (name, meant) in [("tsi", "tis"), ("uplaod", "upload"), ("upload-ue", "upload-eu")] {
+            let why = chosen(&fleet, &[name]).unwrap_err();
+            assert!(why.contains(&format!("Did you mean {meant}?")), "{why}");
+            assert!(why.contains("tis, upload, upload-eu"), "{why}");
+        }
+        let why = chosen(&fleet, &["billing"]).unwrap_err();
+        assert!(!why.contains("Did you mean"), "{why}");
+    }
+
+    #[test]
+    fn a_service_whose_file_is_refused_says_that_and_no_policy_at_all_is_an_error() {
+        let mut fleet = fleet(&["app"]);
+        fleet.findings.push(PolicyFinding::Refused {
+            file: "tis.yaml".to_owned(),
+            service: Some("tis".into()),
+            last_good_in_force: false,
+            paused_by_it: false,
+            problems: Vec::new(),
+        });
+        let why = chosen(&fleet, &["tis"]).unwrap_err();
+        assert!(why.contains("tis.yaml is refused"), "{why}");
+        fleet.policies.clear();
+        let why = chosen(&fleet, &[]).unwrap_err();
+        assert!(
+            why.contains("tis.yaml is refused") && why.contains("keepgreen check"),
+            "{why}"
+        );
+    }
+}

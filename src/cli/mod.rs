@@ -10,6 +10,8 @@ mod check;
 mod context;
 mod exit;
 mod explain;
+#[cfg(test)]
+mod fixtures;
 mod holder;
 mod json;
 mod log;

@@ -282,3 +282,113 @@ fn render(doc: &OnceDoc, width: Option<u16>) -> String {
     ));
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fixtures::{document, stopped};
+    use crate::cli::paint::plain;
+    use crate::decide::fixtures::{GREEN, Night, tis};
+    use crate::model::{AwsError, ErrorClass, Gap, Part};
+
+    /// One pass whose request ended with `outcome`.
+    fn pass(night: &mut Night, outcome: Option<Ended>) -> OnceDoc {
+        let planned = night.plan();
+        let step = planned.steps.first().map(|planned| planned.step.clone());
+        let intents: Vec<_> = step.into_iter().map(|step| night.intent(step)).collect();
+        let done: Vec<Done> = intents
+            .into_iter()
+            .map(|intent| Done {
+                intent,
+                outcome: outcome.clone(),
+            })
+            .collect();
+        let plan = match &outcome {
+            Some(outcome) => {
+                night.act(outcome);
+                night.plan()
+            }
+            None => planned,
+        };
+        let services = vec![PassDoc::of(document(night, &plan), &done)];
+        OnceDoc {
+            version: VERSION,
+            at: night.now,
+            dry_run: false,
+            open_repairs: services
+                .iter()
+                .flat_map(|pass| open_repairs(&pass.service))
+                .collect(),
+            notices_delivered: 0,
+            notices_failed: 0,
+            policy_findings: Vec::new(),
+            services,
+        }
+    }
+
+    #[test]
+    fn a_start_that_aws_accepted_is_an_open_repair_and_no_error() {
+        let request_id = Some("7a62c49f".to_owned());
+        let doc = pass(&mut stopped(), Some(Ended::Accepted { request_id }));
+        insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
+        tis  (eu-west-2, 111122223333)  1 started, 1 starting
+          started  green  i-0000000000000000b  AWS accepted it (request 7a62c49f)
+          hold     green  i-0000000000000000b  attempt 1 was accepted 0s ago; it has 10m to become healthy
+        1 service: 1 start sent, 1 open repair
+        "#);
+        assert_eq!(doc.services[0].started, [InstanceId::from(GREEN)]);
+        assert_eq!(doc.open_repairs.len(), 1);
+        assert_eq!(exit_of(&doc), Exit::Done);
+    }
+
+    #[test]
+    fn a_start_that_aws_refused_says_what_it_answered() {
+        let error = AwsError {
+            operation: "StartInstances".to_owned(),
+            object: None,
+            class: ErrorClass::Capacity,
+            code: Some("InsufficientInstanceCapacity".to_owned()),
+            message: "try later".to_owned(),
+            request_id: Some("7a62c49f".to_owned()),
+        };
+        let doc = pass(&mut stopped(), Some(Ended::Failed { error }));
+        insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
+        tis  (eu-west-2, 111122223333)  a start is due in 2m 4s
+          failed  green  i-0000000000000000b  StartInstances: InsufficientInstanceCapacity: try later (request 7a62c49f)
+          hold    green  i-0000000000000000b  tried 1 times and refused (StartInstances: InsufficientInstanceCapacity: try later (request 7a62c49f)); the next try is due in 2m 4s
+        1 service: 0 starts sent, 1 open repair
+        "#);
+        assert!(doc.services[0].started.is_empty());
+        assert_eq!((doc.open_repairs.len(), exit_of(&doc)), (1, Exit::Done));
+    }
+
+    #[test]
+    fn a_service_that_was_refused_or_could_not_be_read_is_an_error() {
+        let quiet = pass(&mut Night::of(tis("")), None);
+        assert_eq!((quiet.open_repairs.len(), exit_of(&quiet)), (0, Exit::Done));
+
+        let mut elsewhere = Night::of(tis(""));
+        elsewhere.caller = Some("444455556666".into());
+        assert_eq!(exit_of(&pass(&mut elsewhere, None)), Exit::Problems);
+
+        for (part, exit) in [
+            (Part::Instances, Exit::Problems),
+            (Part::Identity, Exit::Problems),
+            (Part::ImageMetadata, Exit::Done),
+        ] {
+            let mut blind = Night::of(tis(""));
+            let why = "AccessDenied".to_owned();
+            blind.gaps = vec![Gap { part, why }];
+            assert_eq!(exit_of(&pass(&mut blind, None)), exit);
+        }
+
+        let mut refused = pass(&mut Night::of(tis("")), None);
+        refused.policy_findings.push(PolicyFindingDoc {
+            is_error: true,
+            key: "policy-refused/app.yaml".to_owned(),
+            service: None,
+            text: "app.yaml is refused".to_owned(),
+        });
+        assert_eq!(exit_of(&refused), Exit::Problems);
+    }
+}

@@ -246,7 +246,10 @@ fn find(reading: PauseReading, source: &PauseSource) -> Option<Pause> {
 fn render(doc: &SetDoc, now: Timestamp, width: Option<u16>) -> String {
     let mut table = Table::indented(2);
     if let Some(replaced) = &doc.replaced {
-        let text = format!("{}: it does not hold any more", say_pause(replaced, now));
+        let text = format!(
+            "an earlier pause, which no longer holds: {}",
+            say_pause(replaced, now)
+        );
         table.row([Style::Bad.paint("replaced"), text]);
     }
     for covered in &doc.covers {
@@ -306,6 +309,12 @@ mod tests {
             covers: vec!["service tis".to_owned()],
             not_covered: vec!["the other services".to_owned()],
         };
-        insta::assert_snapshot!(plain(&render(&doc, now, None)), @"");
+        insta::assert_snapshot!(plain(&render(&doc, now, None)), @r#"
+        paused tis by ann@bastion until 2026-11-11T08:00:00Z (in 4h): release (file /var/lib/keepgreen/pause.d/tis)
+          replaced  an earlier pause, which no longer holds: tis by bob@bastion until 2026-11-11T08:00:00Z (in 4h): night work (file /var/lib/keepgreen/pause.d/tis)
+          stops     service tis
+          not       the other services
+          end it    keepgreen resume tis
+        "#);
     }
 }

@@ -5,7 +5,7 @@ use super::args::{Common, Format};
 use super::check::count;
 use super::context::Context;
 use super::exit::{Exit, Outcome};
-use super::json::{PauseDoc, PolicyFindingDoc, ServiceDoc, VERSION, text_of};
+use super::json::{GapDoc, PauseDoc, PolicyFindingDoc, ServiceDoc, VERSION, text_of};
 use super::looking::{choose, documents, is_due, is_unread, look_at};
 use super::paint::{Style, print, width};
 use super::table::Table;
@@ -113,7 +113,7 @@ pub fn add_rows(table: &mut Table, service: &ServiceDoc, now: Timestamp) {
             say_pause(pause, now),
         ]);
     }
-    for gap in &service.gaps {
+    for gap in unsaid_gaps(service) {
         let text = format!("{} could not be read: {}", gap.part, gap.why);
         table.row([Style::Bad.paint("unseen"), String::new(), String::new(), text]);
     }
@@ -162,6 +162,17 @@ pub fn add_rows(table: &mut Table, service: &ServiceDoc, now: Timestamp) {
     }
 }
 
+/// What could not be read, unless a finding says it already.
+pub fn unsaid_gaps(service: &ServiceDoc) -> impl Iterator<Item = &GapDoc> {
+    let said = |gap: &&GapDoc| {
+        !service
+            .findings
+            .iter()
+            .any(|finding| finding.text.contains(&gap.why))
+    };
+    service.gaps.iter().filter(said)
+}
+
 /// `tis  (eu-west-2, 111122223333)  1 start due now, 2 findings`
 pub fn header(service: &ServiceDoc, headline: &str) -> String {
     let place: Vec<&str> = [service.region.as_deref(), service.account.as_deref()]
@@ -188,25 +199,25 @@ pub fn headline(service: &ServiceDoc) -> String {
     let all_healthy = service
         .instances()
         .all(|(_, instance)| instance.health == "healthy");
-    let first = match service.due {
-        Some(Due::Now) => Style::Warn.paint(&format!("{} due now", count(starts, "start"))),
-        Some(Due::ByTime) => Style::Warn.paint(&format!("a start is due {}", when_due(service))),
-        _ if is_unread(service) => Style::Bad.paint("could not be read"),
-        _ if all_healthy => Style::Good.paint("nothing to do"),
-        _ => "nothing due".to_owned(),
+    let mut words = match service.due {
+        Some(Due::Now) => vec![Style::Warn.paint(&format!("{} due now", count(starts, "start")))],
+        Some(Due::ByTime) => vec![Style::Warn.paint(&format!("a start is due {}", when_due(service)))],
+        _ if is_unread(service) => vec![Style::Bad.paint("could not be read")],
+        _ if all_healthy => vec![Style::Good.paint("nothing to do")],
+        _ => Vec::new(),
     };
-    let mut words = vec![first];
     for (word, style) in [("starting", Style::Warn), ("quarantined", Style::Bad)] {
-        let number = service
-            .instances()
-            .filter(|(_, instance)| instance.word == word)
-            .count();
+        let of_word = service.instances().filter(|(_, instance)| instance.word == word);
+        let number = of_word.count();
         if number > 0 {
             words.push(style.paint(&format!("{number} {word}")));
         }
     }
     if !service.pauses.is_empty() {
         words.push(Style::Warn.paint("paused"));
+    }
+    if words.is_empty() {
+        words.push("nothing due".to_owned());
     }
     if !service.findings.is_empty() {
         words.push(count(service.findings.len(), "finding"));
@@ -222,7 +233,7 @@ fn when_due(service: &ServiceDoc) -> String {
     }
 }
 
-/// `by ann until 2026-11-11T08:00:00Z (in 3h 20m), file /var/lib/keepgreen/pause: release`
+/// `tis by ann@bastion until 2026-11-11T08:00:00Z (in 3h 20m): release (file /var/lib/keepgreen/pause.d/tis)`
 pub fn say_pause(pause: &PauseDoc, now: Timestamp) -> String {
     let what = match (&pause.service, &pause.instance) {
         (Some(service), _) => service.to_string(),
@@ -242,18 +253,18 @@ pub fn say_pause(pause: &PauseDoc, now: Timestamp) -> String {
         Some(until) => format!("until {until:.0}{}", time_left(until, now)),
         None => "until it is cleared".to_owned(),
     };
-    let place = match pause.source {
-        "tag" => format!("the tag keepgreen:pause on {}", pause.place),
-        "parameter" => format!("the SSM parameter {}", pause.place),
-        "policy" => format!("`pause` in {}", pause.place),
-        _ => format!("the file {}", pause.place),
-    };
     let reason = pause
         .reason
         .as_ref()
         .map(|reason| format!(": {reason}"))
         .unwrap_or_default();
-    format!("{what}{by}{since} {until}, by {place}{reason}")
+    let place = match pause.source {
+        "tag" => format!("tag keepgreen:pause on {}", pause.place),
+        "parameter" => format!("SSM parameter {}", pause.place),
+        "policy" => format!("`pause` in {}", pause.place),
+        _ => format!("file {}", pause.place),
+    };
+    format!("{what}{by}{since} {until}{reason} ({place})")
 }
 
 fn time_left(until: Timestamp, now: Timestamp) -> String {
@@ -266,4 +277,149 @@ fn time_left(until: Timestamp, now: Timestamp) -> String {
 /// Seconds as people write them: `1h 5m`.
 pub fn short(seconds: u64) -> String {
     crate::decide::short(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fixtures::{document, quarantined, stopped};
+    use crate::cli::paint::plain;
+    use crate::decide::fixtures::{GREEN, Night, tis};
+    use crate::model::{Gap, ImageState, Part, Pause, PauseScope, PauseSource};
+
+    fn plan_of(night: &mut Night) -> PlanDoc {
+        let plan = night.plan();
+        PlanDoc {
+            version: VERSION,
+            at: night.now,
+            policy_findings: Vec::new(),
+            services: vec![document(night, &plan)],
+        }
+    }
+
+    fn shown(doc: &PlanDoc) -> String {
+        plain(&render(doc, None))
+    }
+
+    #[test]
+    fn a_service_without_trouble_is_one_line() {
+        let doc = plan_of(&mut Night::of(tis("")));
+        insta::assert_snapshot!(shown(&doc), @r#"tis  (eu-west-2, 111122223333)  nothing to do"#);
+        assert_eq!(exit_of(&doc), Exit::Done);
+    }
+
+    #[test]
+    fn the_incident_shows_the_start_and_the_risk() {
+        let mut night = stopped();
+        night.image = Some(ImageState::Deregistered);
+        let doc = plan_of(&mut night);
+        insta::assert_snapshot!(shown(&doc), @r#"
+        tis  (eu-west-2, 111122223333)  1 start due now, 2 findings
+          start    green  i-0000000000000000b  Server.ScheduledStop
+          hold     blue   i-0000000000000000a  `heal.image_gone: replace` is not in this version yet: people are told, nothing is done
+          hold     green  i-0000000000000000b  `heal.image_gone: replace` is not in this version yet: people are told, nothing is done
+          finding  blue   i-0000000000000000a  i-0000000000000000a (slot blue, running) cannot be rebuilt: its image ami-00000000000000001 is deregistered
+                                               next: make an image of it while it runs, and name it under `replace.image`
+          finding  green  i-0000000000000000b  i-0000000000000000b (slot green, stopped) cannot be rebuilt: its image ami-00000000000000001 is deregistered
+                                               next: make an image of it while it runs, and name it under `replace.image`
+        "#);
+        assert_eq!(exit_of(&doc), Exit::Due);
+    }
+
+    #[test]
+    fn what_waits_for_time_alone_is_due_and_says_when() {
+        let mut night = Night::of(tis(""));
+        night.plan();
+        night.pass_time(60);
+        night.stop(GREEN, "Client.UserInitiatedShutdown");
+        let doc = plan_of(&mut night);
+        insta::assert_snapshot!(shown(&doc), @r#"
+        tis  (eu-west-2, 111122223333)  a start is due in 1h
+          hold  green  i-0000000000000000b  waiting 1h more of the grace for `stopped_by_operator` (a person stopped it, and nobody could be told yet that it will be started)
+        "#);
+        assert_eq!(exit_of(&doc), Exit::Due);
+    }
+
+    #[test]
+    fn a_pause_says_who_why_and_until_when_and_is_not_due() {
+        let mut night = stopped();
+        night.pauses = vec![Pause {
+            scope: PauseScope::Everything,
+            source: PauseSource::File("/var/lib/keepgreen/pause".to_owned()),
+            by: Some("ann@bastion".to_owned()),
+            reason: Some("release\u{1b}[2J of the night".to_owned()),
+            since: "2026-11-11T03:00:00Z".parse().ok(),
+            until: "2026-11-11T07:00:00Z".parse().ok(),
+        }];
+        night
+            .instance(GREEN)
+            .tags
+            .insert("keepgreen:pause".to_owned(), String::new());
+        let doc = plan_of(&mut night);
+        insta::assert_snapshot!(shown(&doc), @r#"
+        tis  (eu-west-2, 111122223333)  paused
+          paused                              everything by ann@bastion since 2026-11-11T03:00:00Z until 2026-11-11T07:00:00Z (in 2h 59m): release�[2J of the night (file /var/lib/keepgreen/pause)
+          paused                              i-0000000000000000b until it is cleared (tag keepgreen:pause on i-0000000000000000b)
+          hold    green  i-0000000000000000b  paused by ann@bastion until 2026-11-11T07:00:00Z (file /var/lib/keepgreen/pause): release�[2J of the night
+          hold    green  i-0000000000000000b  paused until it is cleared (tag keepgreen:pause on i-0000000000000000b)
+        "#);
+        assert_eq!(exit_of(&doc), Exit::Done);
+    }
+
+    #[test]
+    fn quarantine_is_no_mutation_that_is_due() {
+        let doc = plan_of(&mut quarantined());
+        insta::assert_snapshot!(shown(&doc), @r#"
+        tis  (eu-west-2, 111122223333)  1 quarantined, 1 finding
+          hold     green  i-0000000000000000b  quarantined since 2026-11-11T07:02:00Z after 3 attempts that did not heal; find out why, then `keepgreen resume SERVICE`
+          finding  green  i-0000000000000000b  i-0000000000000000b (slot green) is quarantined: 3 attempts did not heal it (Client.InternalError)
+                                               next: find out why it does not stay up, then `keepgreen resume` the service
+        "#);
+        assert_eq!(exit_of(&doc), Exit::Done);
+    }
+
+    #[test]
+    fn a_service_that_could_not_be_read_is_an_error_unless_something_is_certainly_due() {
+        let gap = Gap {
+            part: Part::Instances,
+            why: "DescribeInstances: RequestLimitExceeded".to_owned(),
+        };
+        let mut night = Night::of(tis(""));
+        night.gaps = vec![gap.clone()];
+        let doc = plan_of(&mut night);
+        insta::assert_snapshot!(shown(&doc), @r#"
+        tis  (eu-west-2, 111122223333)  could not be read, 1 finding
+          finding  the instances could not be read: DescribeInstances: RequestLimitExceeded
+                   next: nothing but safe starts is done meanwhile; if it stays, run `keepgreen doctor` and check the role's permissions
+        "#);
+        assert_eq!(exit_of(&doc), Exit::Problems);
+
+        let mut night = stopped();
+        night.gaps = vec![gap];
+        let due = plan_of(&mut night);
+        assert_eq!(exit_of(&due), Exit::Due);
+
+        let mut no_plan = due;
+        no_plan.services.push(ServiceDoc {
+            trouble: Some("no region".to_owned()),
+            ..ServiceDoc::of_policy(&tis(""), None)
+        });
+        insta::assert_snapshot!(shown(&no_plan).lines().last().unwrap_or_default(), @r#"  trouble  no region"#);
+        assert_eq!(exit_of(&no_plan), Exit::Problems);
+    }
+
+    #[test]
+    fn a_refused_file_is_an_error_and_a_service_given_up_on_purpose_is_none() {
+        let mut doc = plan_of(&mut Night::of(tis("")));
+        for (is_error, exit) in [(false, Exit::Done), (true, Exit::Problems)] {
+            doc.policy_findings = vec![PolicyFindingDoc {
+                is_error,
+                key: "k".to_owned(),
+                service: None,
+                text: "app.yaml: something about it".to_owned(),
+            }];
+            assert_eq!(exit_of(&doc), exit);
+            assert!(shown(&doc).starts_with("policy  app.yaml: something about it\n"));
+        }
+    }
 }

@@ -5,7 +5,7 @@
 //! the journal reaches the next one too.
 
 use super::args::{Common, Format, ResumeArgs};
-use super::context::{Context, patiently};
+use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::json::{PauseDoc, VERSION, text_of};
 use super::looking::look_at;
@@ -17,7 +17,7 @@ use crate::aws::Bookkeeping;
 use crate::controller::{Rounds, resume_key};
 use crate::model::{InstanceId, ServiceName};
 use crate::pause::{self, parameter_name};
-use crate::record::{Journal, Options};
+use crate::record::Journal;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -141,12 +141,11 @@ async fn end_quarantine(
         .filter(|(_, incident)| incident.quarantined.is_some());
     let quarantined = quarantined.map(|(instance, _)| instance).collect();
     let word = serde_json::json!(context.env.clock.wall().to_string());
-    patiently(&context.env, || async {
-        let journal = Journal::open(&context.config.state, &context.env, Options::default()).await?;
-        journal.document_put(&resume_key(service), word.clone()).await
-    })
-    .await
-    .map_err(|error| {
+    let put = async {
+        let journal = Journal::open_beside(&context.config.state, &context.env).await?;
+        journal.document_put(&resume_key(service), word).await
+    };
+    put.await.map_err(|error| {
         Failure::new(format!(
             "the pause flags of {service} are removed, and its quarantines have not ended: {error}"
         ))
@@ -259,7 +258,12 @@ mod tests {
             }],
             not_read: Vec::new(),
         };
-        insta::assert_snapshot!(plain(&render(&doc, now, None)), @"");
+        insta::assert_snapshot!(plain(&render(&doc, now, None)), @r#"
+        resumed, and still paused by another hand: tis
+          removed       file /state/pause.d/tis
+          ended         the quarantine of i-0aa, at the next look
+          still paused  everything by bob@bastion until 2026-11-11T05:30:00Z (in 1h 30m): network work (SSM parameter /keepgreen/pause)
+        "#);
         let nothing = ResumeDoc {
             service: None,
             removed: Vec::new(),
@@ -267,6 +271,9 @@ mod tests {
             still_paused: Vec::new(),
             ..doc
         };
-        insta::assert_snapshot!(plain(&render(&nothing, now, None)), @"");
+        insta::assert_snapshot!(plain(&render(&nothing, now, None)), @r#"
+        resumed everything
+          removed  nothing: no flag of `keepgreen pause` was set for it
+        "#);
     }
 }

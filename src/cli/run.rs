@@ -252,3 +252,53 @@ fn gist(doc: &ServiceDoc) -> Vec<String> {
     );
     gist
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fixtures::{document, stopped};
+    use crate::policy::parse_config;
+
+    fn config(text: &str) -> Config {
+        parse_config(Path::new("config.yaml"), text).unwrap()
+    }
+
+    #[test]
+    fn what_the_config_asks_for_in_vain_is_said_and_nothing_else() {
+        let hook = "notify: { hook: { webhook: { url: 'env:HOOK' } } }\n";
+        assert_eq!(not_served(&config(hook)), Vec::<String>::new());
+        let silent = not_served(&config("interval: 60s\n"));
+        assert!(
+            silent.len() == 1 && silent[0].contains("no notification channel"),
+            "{silent:?}"
+        );
+        let more =
+            format!("{hook}listen: 127.0.0.1:9999\nevents: [ 'https://sqs.eu-west-2.amazonaws.com/1/q' ]\n");
+        let missing = not_served(&config(&more));
+        assert_eq!(missing.len(), 2, "{missing:?}");
+        assert!(
+            missing
+                .iter()
+                .all(|what| what.contains("not in this version yet")),
+            "{missing:?}"
+        );
+        assert_eq!(
+            not_served(&config(&format!("{hook}listen: none\n"))),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn a_plan_is_news_when_something_else_is_to_be_done_and_not_when_seconds_pass() {
+        let mut night = stopped();
+        let plan = night.act_accepted();
+        let due = gist(&document(&night, &plan));
+        night.pass_time(10);
+        let plan = night.plan();
+        let waiting = gist(&document(&night, &plan));
+        assert_ne!(due, waiting);
+        night.pass_time(10);
+        let plan = night.plan();
+        assert_eq!(gist(&document(&night, &plan)), waiting);
+    }
+}

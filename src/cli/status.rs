@@ -304,3 +304,105 @@ fn say_channel(channel: &ChannelDoc) -> String {
         _ => format!("{name}: {last}{waiting}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fixtures::{document, quarantined, stopped};
+    use crate::cli::paint::plain;
+    use crate::decide::fixtures::Night;
+
+    fn status_of(night: &mut Night) -> StatusDoc {
+        let plan = night.plan();
+        StatusDoc {
+            version: VERSION,
+            at: night.now,
+            state_folder: "/var/lib/keepgreen".to_owned(),
+            controller: None,
+            channels: Vec::new(),
+            breakers: Vec::new(),
+            policy_findings: Vec::new(),
+            services: vec![document(night, &plan)],
+        }
+    }
+
+    #[test]
+    fn it_warns_when_nobody_looks_after_anything_and_nobody_would_hear_of_it() {
+        let mut night = stopped();
+        night.act_accepted();
+        night.pass_time(10);
+        let doc = status_of(&mut night);
+        insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
+        tis  (eu-west-2, 111122223333)  1 starting
+          SLOT   INSTANCE             STATE    HEALTH    REPAIR     TARGETS
+          blue   i-0000000000000000a  running  healthy              tis-prod:8080 healthy
+          green  i-0000000000000000b  stopped  starting  attempt 1  tis-prod:8080 unused (Target.InvalidState)
+
+        controller  none runs on the state folder /var/lib/keepgreen: from here, nothing is being looked after
+        channels    none is configured: nobody is told what keepgreen does or cannot do
+        "#);
+    }
+
+    #[test]
+    fn it_shows_quarantine_channels_breakers_and_who_runs() {
+        let mut doc = status_of(&mut quarantined());
+        doc.controller = Some(Holder {
+            pid: Some(4711),
+            host: Some("ops-1".to_owned()),
+            since: "2026-11-10T12:00:00Z".parse().ok(),
+            command: Some("keepgreen run".to_owned()),
+        });
+        doc.breakers.push(BreakerDoc {
+            account: "111122223333".to_owned(),
+            since: doc.at,
+            why: "4 of 9 managed instances ail".to_owned(),
+        });
+        let channel = |name: &str| ChannelDoc {
+            channel: name.to_owned(),
+            unusable: None,
+            waiting: 0,
+            failures: 0,
+            last_error: None,
+            last_delivery: None,
+        };
+        doc.channels = vec![
+            channel("new"),
+            ChannelDoc {
+                waiting: 2,
+                failures: 3,
+                last_error: Some("status 500".to_owned()),
+                last_delivery: "2026-11-10T12:00:00Z".parse().ok(),
+                ..channel("tis-alerts")
+            },
+            ChannelDoc {
+                unusable: Some("SNS is not in this version yet".to_owned()),
+                ..channel("topic")
+            },
+        ];
+        insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
+        tis  (eu-west-2, 111122223333)  1 quarantined, 1 finding
+          SLOT   INSTANCE             STATE    HEALTH       REPAIR                                  TARGETS
+          blue   i-0000000000000000a  running  healthy                                              tis-prod:8080 healthy
+          green  i-0000000000000000b  stopped  quarantined  quarantined since 2026-11-11T07:02:00Z  tis-prod:8080 unused (Target.InvalidState)
+          1 finding  quarantined (`keepgreen plan tis` has them in full)
+
+        controller  process 4711 (`keepgreen run`) on ops-1, since 2026-11-10T12:00:00Z
+        breaker     account 111122223333 since 2026-11-11T07:02:00Z: 4 of 9 managed instances ail
+        channel     new: nothing delivered yet
+        channel     tis-alerts: fails (3 in a row: status 500), last delivery 2026-11-10T12:00:00Z, 2 notices waiting
+        channel     topic: SNS is not in this version yet
+        "#);
+    }
+
+    #[test]
+    fn a_slot_without_its_instances_says_so() {
+        let mut night = Night::of(crate::decide::fixtures::tis(""));
+        night.instances.pop();
+        let doc = status_of(&mut night);
+        insta::assert_snapshot!(plain(&instances(&doc.services[0]).render(None)), @r#"
+        SLOT   INSTANCE             STATE    HEALTH   REPAIR  TARGETS
+        blue   i-0000000000000000a  running  healthy          tis-prod:8080 healthy
+        green  1 missing
+        "#);
+    }
+}

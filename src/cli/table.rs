@@ -24,6 +24,7 @@ impl Table {
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
     }
+
     /// The rows as lines, two spaces between columns, at most `width` columns wide if that is known. A column in which
     /// every cell is empty is left out.
     pub fn render(self, width: Option<u16>) -> String {
@@ -104,14 +105,26 @@ mod tests {
 
     #[test]
     fn columns_align_whatever_their_colours_and_an_empty_one_is_left_out() {
-        insta::assert_snapshot!(plain(&table().render(None)), @"");
+        insta::assert_snapshot!(plain(&table().render(None)), @r#"
+        SLOT      INSTANCE  WHY
+        blue      i-0aa     the credentials belong to account 111122223333, the policy says 444455556666: nothing is done there
+        greenish  i-0bb     one
+                            two
+        "#);
     }
 
     #[test]
     fn in_a_terminal_the_last_column_wraps_under_itself() {
         let text = plain(&table().render(Some(70)));
         assert!(text.lines().all(|line| line.chars().count() <= 70), "{text}");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        SLOT      INSTANCE  WHY
+        blue      i-0aa     the credentials belong to account 111122223333,
+                            the policy says 444455556666: nothing is done
+                            there
+        greenish  i-0bb     one
+                            two
+        "#);
     }
 
     #[test]

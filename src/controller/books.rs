@@ -30,12 +30,14 @@ impl Rounds {
         let (folder, config) = (self.config.policies.clone(), self.config.clone());
         let load = move || Fleet::load(&folder, &config, &last_good);
         let effective = self.env.blocking.run(load).await.map_err(RecordError::from)?;
+        let fleet = Fleet::of(&effective, &self.config.policies);
+        // Told before it is forgotten: that a service was given up is said by this one reload alone.
+        self.tell_of(&fleet).await?;
         if let Ledger::Journal(journal) = &self.ledger {
             let forget: Vec<ServiceName> = effective.forget.iter().cloned().collect();
             let store: BTreeMap<ServiceName, GoodText> = effective.store.clone();
             journal.save_good_policies(store, forget).await?;
         }
-        let fleet = Fleet::of(&effective);
         for finding in &fleet.findings {
             tracing::warn!(finding = finding.key(), "{}", finding.sentence());
         }
@@ -43,7 +45,7 @@ impl Rounds {
         self.vitals.retain(|service| fleet.policies.contains_key(service));
         self.in_force.set(fleet);
         self.identify().await;
-        self.tell_of_policies().await
+        Ok(())
     }
 
     /// Learns which account each scope is, so that claims in different accounts are not taken for rivals.
@@ -66,12 +68,18 @@ impl Rounds {
     }
 
     /// Findings about the policy files: told once each, and reminded of daily.
+    ///
+    /// # Errors
+    /// If the journal cannot keep them.
     pub async fn tell_of_policies(&self) -> Result<(), RecordError> {
+        self.tell_of(&self.in_force.now()).await
+    }
+
+    async fn tell_of(&self, fleet: &Fleet) -> Result<(), RecordError> {
         let Ledger::Journal(journal) = &self.ledger else {
             return Ok(());
         };
         let now = self.env.clock.wall();
-        let fleet = self.in_force.now();
         let before = journal.document_get(STANDING).await?.unwrap_or_default();
         let before: BTreeMap<String, Timestamp> = serde_json::from_value(before).unwrap_or_default();
         let mut standing = BTreeMap::new();
@@ -79,11 +87,10 @@ impl Rounds {
         for finding in &fleet.findings {
             let since = before.get(&finding.key()).copied().unwrap_or(now);
             standing.insert(finding.key(), since);
-            notices.extend(
-                self.to_whom(finding)
-                    .into_iter()
-                    .map(|to| (to, of_policy(finding, since, now))),
-            );
+            let mut notice = of_policy(finding, since, now);
+            notice.text.push_str(&self.open_repairs(finding).await?);
+            let whom = self.to_whom(finding, fleet);
+            notices.extend(whom.into_iter().map(|to| (to, notice.clone())));
         }
         if standing != before {
             journal
@@ -93,8 +100,28 @@ impl Rounds {
         journal.enqueue(notices).await
     }
 
-    fn to_whom(&self, finding: &PolicyFinding) -> BTreeSet<ChannelName> {
-        let fleet = self.in_force.now();
+    /// What was under way when a service was given up: nobody goes on with it.
+    async fn open_repairs(&self, finding: &PolicyFinding) -> Result<String, RecordError> {
+        let (PolicyFinding::GivenUp { service, .. }, Some(journal)) = (finding, self.ledger.journal()) else {
+            return Ok(String::new());
+        };
+        let record = journal.load(service).await?;
+        let open = record
+            .memory
+            .incidents
+            .iter()
+            .filter(|(_, incident)| incident.healed.is_none());
+        let open: Vec<String> = open
+            .map(|(id, incident)| format!("{id} ({})", incident.kind.as_str()))
+            .collect();
+        Ok(if open.is_empty() {
+            String::new()
+        } else {
+            format!(" Open repairs: {}.", open.join(", "))
+        })
+    }
+
+    fn to_whom(&self, finding: &PolicyFinding, fleet: &Fleet) -> BTreeSet<ChannelName> {
         let policy = finding.service().and_then(|service| fleet.policies.get(service));
         match policy {
             Some(policy) if !policy.notify.is_empty() => policy

@@ -25,11 +25,25 @@ impl Fleet {
         merge_last_good(&load_folder(folder, Channels::Known(&names)), last_good)
     }
 
-    pub fn of(effective: &Effective) -> Self {
+    /// `folder` is where the policy files are: a last good text remembers the bare name of its file, and the flag in that
+    /// file is read again before every mutation.
+    pub fn of(effective: &Effective, folder: &Path) -> Self {
+        let in_folder = |policy: &Policy| {
+            let is_bare = Path::new(&policy.file).components().count() == 1;
+            let file = if is_bare {
+                folder.join(&policy.file).display().to_string()
+            } else {
+                policy.file.clone()
+            };
+            Policy {
+                file,
+                ..policy.clone()
+            }
+        };
         let policies = effective.policies.iter();
         Self {
             policies: policies
-                .map(|(name, policy)| (name.clone(), Arc::new(policy.clone())))
+                .map(|(name, policy)| (name.clone(), Arc::new(in_folder(policy))))
                 .collect(),
             findings: effective.findings.clone(),
         }

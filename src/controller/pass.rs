@@ -9,8 +9,8 @@ use crate::act::{Actor, Carried, Done, HOUR, Pausing};
 use crate::aws::{Priority, ScopeKey, Sdk};
 use crate::decide::claims::Claims;
 use crate::decide::fold::{Seen, fold};
-use crate::decide::outcome::{fold_outcome, settle};
-use crate::decide::{FleetLimits, Input, Plan, decide, remember_findings};
+use crate::decide::outcome::{fold_settled, settle};
+use crate::decide::{FleetLimits, Input, Plan, UnknownIntent, decide, remember_findings};
 use crate::env::Env;
 use crate::model::{
     AccountId, AwsError, ChannelName, Lease, Notice, NoticeKind, Observation, PauseReading, ServiceMemory,
@@ -240,7 +240,7 @@ impl Bench<'_> {
         let pauses = self.rounds.pausing.survey(self.policy, &self.rounds.env).await;
         let used = self.mutations_last_hour().await?;
         let plan = self.decide(&memory, &record, &pauses, used);
-        let memory = remember_findings(&memory, &plan.findings, self.look.begun.wall);
+        let memory = remember_findings(&memory, &plan, false);
         self.keep(&memory, &plan, &pauses).await?;
         self.log(&plan);
         let carried = self.act(&plan, memory).await;
@@ -276,14 +276,15 @@ impl Bench<'_> {
     async fn settle(&self, record: &mut ServiceRecord) -> Result<(), RecordError> {
         let mut open = Vec::new();
         for journaled in std::mem::take(&mut record.unsettled) {
-            let Some(outcome) = settle(&journaled, self.look, &record.memory) else {
+            let Some(outcome) = settle(&journaled, self.look, &record.memory, self.rounds.config.interval)
+            else {
                 open.push(journaled);
                 continue;
             };
             let intent = &journaled.intent;
             tracing::info!(intent = %intent.id, ?outcome, "settled by looking");
             let now = self.look.begun.wall;
-            record.memory = fold_outcome(&record.memory, self.policy, intent, &outcome, now);
+            record.memory = fold_settled(&record.memory, self.policy, &journaled, &outcome, now);
             if let super::Ledger::Journal(journal) = &self.rounds.ledger {
                 journal
                     .end_intent(&intent.id, outcome, Some(record.memory.clone()), Vec::new())
@@ -324,10 +325,12 @@ impl Bench<'_> {
         pauses: &PauseReading,
         mutations_last_hour: u32,
     ) -> Plan {
-        let unknown: Vec<String> = record
-            .unknown
-            .iter()
-            .map(|intent| intent.id.to_string())
+        let unknown = record.unknown.iter();
+        let unknown: Vec<UnknownIntent> = unknown
+            .map(|intent| UnknownIntent {
+                id: intent.id.clone(),
+                instances: intent.instances.clone(),
+            })
             .collect();
         let mutations_per_hour = self.rounds.config.limits.mutations_per_hour;
         decide(&Input {
@@ -447,6 +450,7 @@ impl Bench<'_> {
         let mut plan = self.decide(&memory, &record, pauses, used);
         plan.notices
             .extend(own_faults(&carried, self.policy, self.look.begun.wall));
+        let memory = remember_findings(&memory, &plan, true);
         self.keep(&memory, &plan, pauses).await?;
         Ok((plan, carried.done, carried.stopped.map(|error| error.to_string())))
     }

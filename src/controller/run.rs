@@ -46,6 +46,8 @@ pub async fn run(
     let (done, mut news) = mpsc::unbounded_channel::<Passed>();
     let mut goodbye: Option<Duration> = None;
     let mut nobody_left = false;
+    let mut reload_owed = false;
+    let begun = clock.boot();
     let mut books = clock.boot();
     loop {
         let now = clock.boot();
@@ -54,6 +56,13 @@ pub async fn run(
             break;
         }
         if goodbye.is_none() {
+            if reload_owed {
+                // A journal that is busy for an instant must not cost the change of a policy: the next turn tries again.
+                let reloaded = rounds.reload().await;
+                reload_owed = reloaded.is_err();
+                report(reloaded);
+                turn.take_over_fleet();
+            }
             for (scope, services) in turn.due(now) {
                 passes.push(pass_over(rounds, scope, services, done.clone()));
             }
@@ -69,11 +78,15 @@ pub async fn run(
                 seen(&passed);
                 turn.done(&passed);
             }
-            Some(()) = passes.next() => report(rounds.check_breakers(turn.since_breakers()).await),
+            Some(()) = passes.next() => {
+                // Before every service was looked at, a few may look like all of them.
+                if clock.boot().saturating_sub(begun) >= rounds.config.interval {
+                    report(rounds.check_breakers(turn.since_breakers()).await);
+                }
+            }
             message = messages.recv(), if !nobody_left => match message {
                 Some(Message::Reload) if goodbye.is_none() => {
-                    report(rounds.reload().await);
-                    turn.take_over_fleet();
+                    reload_owed = true;
                 }
                 Some(Message::Reload) => {}
                 Some(Message::Shutdown) | None => {

@@ -38,7 +38,11 @@ impl Claims {
                 service: policy.service.clone(),
                 slot: name.clone(),
                 select: slot.select.clone(),
-                account: policy.account.as_ref().or(account).cloned(),
+                account: policy
+                    .account
+                    .clone()
+                    .or_else(|| role_account(policy))
+                    .or_else(|| account.cloned()),
                 region: policy.region.as_ref().or(region).cloned(),
             });
         }
@@ -59,6 +63,12 @@ impl Claims {
             _ => Owner::Disputed(owners),
         }
     }
+}
+
+/// `arn:aws:iam::111122223333:role/keepgreen` tells the account before anybody was asked.
+fn role_account(policy: &Policy) -> Option<AccountId> {
+    let account = policy.role.as_ref()?.arn.split(':').nth(4)?;
+    (!account.is_empty()).then(|| account.into())
 }
 
 impl Claim {

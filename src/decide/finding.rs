@@ -45,6 +45,8 @@ pub enum FindingKind {
     StuckStopping,
     Quarantined,
     PauseUnreadable,
+    /// The journal holds an open request that this version cannot read.
+    UnknownIntent,
     NoChannel,
     BreakerOpen,
     PolicyRefused,
@@ -74,6 +76,7 @@ impl FindingKind {
             Self::StuckStopping => "stuck-stopping",
             Self::Quarantined => "quarantined",
             Self::PauseUnreadable => "pause-unreadable",
+            Self::UnknownIntent => "unknown-intent",
             Self::NoChannel => "no-channel",
             Self::BreakerOpen => "breaker-open",
             Self::PolicyRefused => "policy-refused",
@@ -102,6 +105,7 @@ impl FindingKind {
                 | Self::BreakerOpen
                 | Self::PolicyRefused
                 | Self::PauseUnreadable
+                | Self::UnknownIntent
                 | Self::WrongAccount
         )
     }

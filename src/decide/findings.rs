@@ -96,6 +96,16 @@ impl Finder<'_> {
                 "make it readable, or remove it",
             );
         }
+        for unknown in self.input.unknown_intents {
+            let id = &unknown.id;
+            let text = format!("the journal holds an open request ({id}) that this version cannot read");
+            let next = "nothing is done to its instances; go on with the version that wrote it";
+            self.add(FindingKind::UnknownIntent, (None, None, id.as_str()), text, next);
+        }
+        self.of_claims();
+    }
+
+    fn of_claims(&mut self) {
         let look = self.input.look;
         if let (Some(expected), Some(caller)) = (&self.input.policy.account, &look.caller)
             && expected != caller

@@ -1,10 +1,5 @@
 //! Builders for tests: a policy from its text, a look from a few words, a night from both.
 
-#![expect(
-    clippy::needless_pass_by_value,
-    reason = "a builder takes what it is given, so that a night reads like one"
-)]
-
 use super::claims::Claims;
 use super::fold::{Seen, fold};
 use super::outcome::fold_outcome;
@@ -104,6 +99,7 @@ pub struct Night {
     pub pauses: Vec<Pause>,
     pub unreadable: Vec<String>,
     pub unsettled: Vec<JournaledIntent>,
+    pub unknown: Vec<crate::decide::UnknownIntent>,
     pub delivered: BTreeSet<String>,
     pub used: u32,
     pub resumed: Option<Timestamp>,
@@ -134,6 +130,7 @@ impl Night {
             pauses: Vec::new(),
             unreadable: Vec::new(),
             unsettled: Vec::new(),
+            unknown: Vec::new(),
             delivered: BTreeSet::new(),
             used: 0,
             resumed: None,
@@ -279,7 +276,7 @@ impl Night {
             look: &look,
             memory: &self.memory,
             unsettled: &self.unsettled,
-            unknown_intents: &[],
+            unknown_intents: &self.unknown,
             pauses: &readings,
             delivered: &self.delivered,
             limits: FleetLimits {
@@ -290,7 +287,7 @@ impl Night {
             interval: Duration::from_secs(60),
             now: self.now,
         });
-        self.memory = remember_findings(&self.memory, &plan.findings, self.now);
+        self.memory = remember_findings(&self.memory, &plan, false);
         self.delivered
             .extend(plan.notices.iter().map(|notice| notice.key.clone()));
         plan

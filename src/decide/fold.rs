@@ -196,8 +196,10 @@ fn forgive(memory: &mut ServiceMemory, seen: &Seen<'_>) {
         incident.quarantined = None;
         incident.wait = Duration::ZERO;
         incident.retry = None;
-        // An attempt whose effect is still awaited is a fact, not a count.
-        incident.attempts.retain(|attempt| attempt.end.is_none());
+        // An attempt that healed, or whose effect is still awaited, is a fact and not a count.
+        incident
+            .attempts
+            .retain(|attempt| !matches!(attempt.end, Some(AttemptEnd::Failed { .. })));
     }
     for instance in memory.instances.values_mut() {
         instance.failed_attempts.clear();
@@ -234,9 +236,15 @@ fn remember_instance(
     if verdict.in_traffic {
         entry.last_in_traffic = Some(tick.now);
     }
-    entry
-        .operator_stops_undone
-        .retain(|at| tick.now.duration_since(*at) < OPERATOR_STOP_MEMORY);
+    // A stop that came within the 7 days is respected for as long as it lasts, not until the 7 days are over.
+    let stopped_since = entry
+        .timers
+        .get(&AilmentKind::StoppedByOperator)
+        .map(|timer| timer.since);
+    entry.operator_stops_undone.retain(|at| {
+        tick.now.duration_since(*at) < OPERATOR_STOP_MEMORY
+            || stopped_since.is_some_and(|since| since.duration_since(*at) < OPERATOR_STOP_MEMORY)
+    });
     entry
         .failed_attempts
         .retain(|at| tick.now.duration_since(*at) < DAY);
@@ -324,6 +332,8 @@ fn follow_incident(
                 opened: tick.now,
                 attempts: Vec::new(),
                 retry: None,
+                tried: 0,
+                held_back: None,
                 wait: Duration::ZERO,
                 healthy_for: Duration::ZERO,
                 healed: None,
@@ -399,6 +409,7 @@ fn judge_attempt_of_running(
             incident.healthy_for = incident.healthy_for.saturating_add(tick.elapsed);
         }
         incident.retry = None;
+        incident.held_back = None;
         if let Some(attempt) = pending {
             attempt.seen_up = true;
             attempt.end = Some(AttemptEnd::Healed { at: tick.now });
@@ -411,7 +422,8 @@ fn judge_attempt_of_running(
     let Some(attempt) = pending else { return };
     attempt.lasted = attempt.lasted.saturating_add(tick.elapsed);
     attempt.seen_up |= up;
-    if attempt.lasted >= policy.grace.boot {
+    // Our failure to see is never its failure.
+    if attempt.lasted >= policy.grace.boot && !verdict.blind {
         let why = match &verdict.health {
             Health::Ailing { why } | Health::Unknown { why } => why.clone(),
             Health::Healthy => return,

@@ -173,6 +173,13 @@ impl HoldReason {
                 "the journal holds an open intent ({intent}) of a kind that this version does not know; go on with \
                  the version that wrote it"
             ),
+            _ => self.sentence_of_object(),
+        }
+    }
+
+    /// What about the instance itself, its slot or its account holds it back.
+    fn sentence_of_object(&self) -> String {
+        match self {
             Self::Disputed { claims } => format!(
                 "claimed by more than one slot ({}), so none of them touches it; make the selectors distinct",
                 claims.join(", ")
@@ -195,7 +202,19 @@ impl HoldReason {
                 "`heal.{}: {remedy}` is not in this version yet: people are told, nothing is done",
                 ailment.policy_key()
             ),
+            // Said by `sentence`.
+            _ => String::new(),
         }
+    }
+
+    /// A short word for it, the same as in JSON.
+    pub fn word(&self) -> String {
+        let tagged = serde_json::to_value(self).unwrap_or_default();
+        tagged
+            .get("reason")
+            .and_then(|word| word.as_str())
+            .unwrap_or("held")
+            .to_owned()
     }
 }
 

@@ -30,6 +30,16 @@ pub enum ImageVerdict {
     },
 }
 
+/// Another account's image can be taken away by it; only DescribeImages tells whether it still can be launched.
+fn is_foreign(look: &Observation, instance: &InstanceId) -> bool {
+    let owner = look
+        .image_metadata
+        .get(instance)
+        .and_then(|metadata| metadata.owner.as_ref());
+    let ours = look.instances.get(instance).map(|instance| &instance.account);
+    matches!((owner, ours), (Some(owner), Some(ours)) if owner != ours)
+}
+
 /// Judges one instance's image from one look.
 pub fn image_verdict(look: &Observation, instance: &InstanceId) -> ImageVerdict {
     let unknown = |why: &str| ImageVerdict::Unknown { why: why.to_owned() };
@@ -51,6 +61,12 @@ pub fn image_verdict(look: &Observation, instance: &InstanceId) -> ImageVerdict 
     let listing = look.image_listings.get(&id);
     match (&metadata.state, metadata.allowed) {
         (ImageState::Available, Some(false)) => ImageVerdict::NotAllowed { id },
+        (ImageState::Available, _) if is_foreign(look, instance) => match listing {
+            Some(ImageListing::Listed(ImageState::Available)) => ImageVerdict::Launchable { id },
+            _ => unknown(
+                "another account's image that DescribeImages does not show: it may have been made private",
+            ),
+        },
         (ImageState::Available, _) => ImageVerdict::Launchable { id },
         (ImageState::Deregistered | ImageState::Disabled, _)
             if look.coverage.gap(&Part::ImageListings).is_some() =>

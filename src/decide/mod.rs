@@ -35,4 +35,4 @@ pub use finding::{Finding, FindingKind};
 pub use hold::{Hold, HoldReason, short};
 pub use image::{ImageVerdict, image_verdict};
 pub use plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
-pub use service::{FleetLimits, Input, decide, remember_findings};
+pub use service::{FleetLimits, Input, UnknownIntent, decide, remember_findings};

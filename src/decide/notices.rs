@@ -11,6 +11,9 @@ use crate::model::{Ailment, AilmentKind, AttemptEnd, Incident, Notice, NoticeKin
 use jiff::Timestamp;
 use std::time::Duration;
 
+/// Once is a race with the world; so many times in a row is something that a person has to see.
+const HELD_BACK_TOLD_AFTER: u32 = 3;
+
 /// Everything that should have been said by now.
 pub(super) fn of_plan(input: &Input<'_>, plan: &Plan) -> Vec<Notice> {
     let mut notices = Vec::new();
@@ -90,6 +93,7 @@ impl Teller<'_> {
         if stopped {
             self.of_begin(incident, out);
             self.of_pause(incident, out);
+            self.of_standstill(incident, out);
         }
         if let Some(retry) = &incident.retry {
             let text = format!(
@@ -171,6 +175,14 @@ impl Teller<'_> {
             } => Some(*left),
             _ => None,
         });
+        // This very notice, once it is delivered, ends the longer wait of a stop that nobody could be told of.
+        let waits = waits.map(|left| {
+            if self.input.can_announce {
+                self.left_once_told()
+            } else {
+                left
+            }
+        });
         if incident.kind == AilmentKind::StoppedByOperator
             && let Some(left) = waits
         {
@@ -204,6 +216,48 @@ impl Teller<'_> {
                 "was stopped by a person",
                 hold.sentence(),
             ));
+        }
+    }
+
+    fn left_once_told(&self) -> Duration {
+        let memory = self.input.memory.instances.get(&self.view.id);
+        let timer = memory.and_then(|memory| memory.timers.get(&AilmentKind::StoppedByOperator));
+        let lasted = timer.map_or(Duration::ZERO, |timer| timer.lasted);
+        self.input.policy.grace.operator_stop.saturating_sub(lasted)
+    }
+
+    /// It is down, and stays down for a reason that neither time nor the policy ends.
+    fn of_standstill(&self, incident: &Incident, out: &mut Vec<Notice>) {
+        let stands = self.view.holds.iter().find(|hold| {
+            matches!(
+                hold,
+                HoldReason::Spot
+                    | HoldReason::InstanceStore
+                    | HoldReason::UnknownLifecycle { .. }
+                    | HoldReason::ScalingGroup { .. }
+                    | HoldReason::HourlyCap { .. }
+            )
+        });
+        if let Some(hold) = stands {
+            let text = format!(
+                "It is {} and is not started: {}.",
+                self.view.state,
+                hold.sentence()
+            );
+            let key = format!("repair/{}/standstill/{}", incident.repair, hold.word());
+            out.push(self.notice(key, NoticeKind::NeedsPerson, "is down and not started", text));
+        }
+        if let Some(held) = incident
+            .held_back
+            .as_ref()
+            .filter(|held| held.times >= HELD_BACK_TOLD_AFTER)
+        {
+            let text = format!(
+                "Its start was planned {} times in a row and held back right before it was sent: {}. It goes on trying.",
+                held.times, held.why
+            );
+            let key = format!("repair/{}/held-back/{}", incident.repair, held.since.as_second());
+            out.push(self.notice(key, NoticeKind::NeedsPerson, "could not be started yet", text));
         }
     }
 

@@ -2,8 +2,9 @@
 
 use super::fold::{cooldown, count_failure};
 use crate::model::{
-    Ailment, AilmentKind, Attempt, AttemptEnd, AwsError, ErrorClass, Instance, InstanceId, InstanceState,
-    Intent, IntentState, JournaledIntent, Observation, Outcome, Part, Retry, ServiceMemory, StartOf, Step,
+    Ailment, AilmentKind, Attempt, AttemptEnd, AwsError, ErrorClass, HeldBack, Instance, InstanceId,
+    InstanceState, Intent, IntentState, JournaledIntent, Observation, Outcome, Part, Retry, ServiceMemory,
+    StartOf, Step,
 };
 use crate::policy::Policy;
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 /// Starts that fail for reasons outside the instance are tried again at the cooldown, at most this far apart.
 pub const LONGEST_RETRY: Duration = Duration::from_secs(600);
-/// A look that began sooner than this after the intent may not show its effect yet.
+/// A look that began sooner than this (or the interval, if shorter) after the intent may not show its effect yet.
 pub const SETTLES_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// The memory after an intent ended.
@@ -31,10 +32,49 @@ pub fn fold_outcome(
                 accepted(&mut memory, intent, id, start, intent.durable.wall);
             }
             Outcome::Failed { error } => failed(&mut memory, policy, intent, id, start, error, now),
-            Outcome::NotSent { .. } | Outcome::Settled { .. } => {}
+            Outcome::NotSent { why } => held_back(&mut memory, id, start, why, now),
+            Outcome::Settled { .. } => {}
         }
     }
     memory
+}
+
+/// The memory after an intent was settled by looking. A request that got no answer and shows no effect was refused by
+/// something outside the instance: it is tried again like any other of those, paced and told, and alone.
+pub fn fold_settled(
+    before: &ServiceMemory,
+    policy: &Policy,
+    journaled: &JournaledIntent,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> ServiceMemory {
+    let intent = &journaled.intent;
+    let mut memory = fold_outcome(before, policy, intent, outcome, now);
+    let Step::Start { instances } = &intent.step;
+    if let (IntentState::Ambiguous { error }, Outcome::Settled { not_applied, .. }) =
+        (&journaled.state, outcome)
+    {
+        for (id, start) in instances.iter().filter(|(id, _)| not_applied.contains(id)) {
+            failed(&mut memory, policy, intent, id, start, error, now);
+        }
+    }
+    memory
+}
+
+/// Held back by the guard or the gate: nobody's failure, and yet nothing happens; counted, so that people are told.
+fn held_back(memory: &mut ServiceMemory, id: &InstanceId, start: &StartOf, why: &str, now: Timestamp) {
+    let incident = memory
+        .incidents
+        .get_mut(id)
+        .filter(|incident| incident.repair == start.repair);
+    if let Some(incident) = incident {
+        let earlier = incident.held_back.take();
+        incident.held_back = Some(HeldBack {
+            since: earlier.as_ref().map_or(now, |held| held.since),
+            times: earlier.map_or(1, |held| held.times.saturating_add(1)),
+            why: why.to_owned(),
+        });
+    }
 }
 
 fn accepted(memory: &mut ServiceMemory, intent: &Intent, id: &InstanceId, start: &StartOf, at: Timestamp) {
@@ -61,7 +101,9 @@ fn accepted(memory: &mut ServiceMemory, intent: &Intent, id: &InstanceId, start:
         before: incident.evidence.clone(),
         end: None,
     });
+    incident.tried = incident.tried.max(start.attempt);
     incident.retry = None;
+    incident.held_back = None;
     if incident.kind == AilmentKind::StoppedByOperator
         && let Some(instance) = memory.instances.get_mut(id)
     {
@@ -106,6 +148,7 @@ fn failed(
                 since: earlier.map_or(now, |retry| retry.since),
                 tries,
                 needs_person: error.class == ErrorClass::Quota,
+                alone: matches!(error.class, ErrorClass::Ambiguous | ErrorClass::Transient),
             });
         }
         ErrorClass::NotFound
@@ -125,6 +168,7 @@ fn failed(
                     why: error.to_string(),
                 }),
             });
+            incident.tried = incident.tried.max(start.attempt);
             count_failure(incident, memory.instances.get_mut(id), policy, now);
         }
     }
@@ -135,14 +179,20 @@ fn failed(
 /// A crash between journal and answer, and an answer that was lost, look the same from here, and are settled the same
 /// way. Whatever shows the start's effect counts as applied; a start that did not show is planned anew, and repeats a
 /// request that has no second effect.
-pub fn settle(journaled: &JournaledIntent, look: &Observation, memory: &ServiceMemory) -> Option<Outcome> {
+pub fn settle(
+    journaled: &JournaledIntent,
+    look: &Observation,
+    memory: &ServiceMemory,
+    interval: Duration,
+) -> Option<Outcome> {
     if matches!(journaled.state, IntentState::Ended { .. }) {
         return None;
     }
     let intent = &journaled.intent;
     // A wall clock that was set back must not keep an intent open for ever.
     let age = look.begun.wall.duration_since(intent.durable.wall);
-    if age.abs() < SETTLES_AFTER {
+    let enough = SETTLES_AFTER.min(SignedDuration::try_from(interval).unwrap_or(SETTLES_AFTER));
+    if age.abs() < enough {
         return None;
     }
     let mut applied = Vec::new();

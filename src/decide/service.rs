@@ -1,16 +1,16 @@
 //! From one look at one service to its plan.
 
 use super::claims::{Claims, Owner};
-use super::finding::Finding;
-use super::fold::{LEAST_BETWEEN_LOOKS, members, true_coverage};
+use super::fold::{LEAST_BETWEEN_LOOKS, LOOKS_FOR_ABSENCE, members, true_coverage};
 use super::hold::{Hold, HoldReason};
 use super::plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
 use super::remedy::{Case, PAUSE_TAG, Proposal, chosen};
-use super::verdict::{Health, Verdict, target_of, verdict};
+use super::verdict::{Verdict, target_of, verdict};
 use super::{findings, notices};
 use crate::model::{
-    AilmentKind, Incident, Instance, InstanceId, InstancePause, InstanceState, JournaledIntent, Observation,
-    Pause, PauseReading, PauseScope, PauseSource, ServiceMemory, SlotName, StartOf, Step,
+    AilmentKind, Incident, Instance, InstanceId, InstanceMemory, InstancePause, InstanceState, IntentId,
+    JournaledIntent, Observation, Part, Pause, PauseReading, PauseScope, PauseSource, ServiceMemory,
+    SlotName, Standing, StartOf, Step,
 };
 use crate::policy::{Policy, Slot, SlotState};
 use jiff::{SignedDuration, Timestamp};
@@ -27,8 +27,8 @@ pub struct Input<'a> {
     pub memory: &'a ServiceMemory,
     /// Intents of this service that have not ended.
     pub unsettled: &'a [JournaledIntent],
-    /// Ids of open intents whose kind this version does not know.
-    pub unknown_intents: &'a [String],
+    /// Open intents that this version cannot read.
+    pub unknown_intents: &'a [UnknownIntent],
     pub pauses: &'a PauseReading,
     /// Keys of notices that reached somebody.
     pub delivered: &'a BTreeSet<String>,
@@ -37,6 +37,14 @@ pub struct Input<'a> {
     pub can_announce: bool,
     pub interval: Duration,
     pub now: Timestamp,
+}
+
+/// An open intent of a kind that this version does not know: nothing is done to its instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownIntent {
+    pub id: IntentId,
+    /// Empty: not even these could be read.
+    pub instances: BTreeSet<InstanceId>,
 }
 
 /// The account's caps and how much of them is used.
@@ -101,17 +109,26 @@ fn standing_pauses(input: &Input<'_>, judged: &[JudgedSlot<'_>]) -> Vec<Pause> {
 }
 
 /// The memory with the plan's findings in it, so that each keeps the time of its first look.
-pub fn remember_findings(memory: &ServiceMemory, findings: &[Finding], now: Timestamp) -> ServiceMemory {
+///
+/// What a partial look did not show may stand all the same, and keeps its date: it is not told anew once it is seen again.
+/// `same_look`: the plan was made once more from a look that was counted already.
+pub fn remember_findings(memory: &ServiceMemory, plan: &Plan, same_look: bool) -> ServiceMemory {
     let mut after = memory.clone();
-    after.standing = findings
-        .iter()
-        .map(|finding| {
-            let known = memory.standing.get(&finding.key);
-            let looks = known.map_or(1, |standing| standing.looks.saturating_add(1));
-            let since = known.map_or(now, |standing| standing.since);
-            (finding.key.clone(), crate::model::Standing { since, looks })
-        })
-        .collect();
+    if plan.gaps.is_empty() {
+        after.standing.clear();
+    }
+    for finding in &plan.findings {
+        let known = memory.standing.get(&finding.key).copied();
+        let first = Standing {
+            since: plan.looked_at,
+            looks: 0,
+        };
+        let mut standing = known.unwrap_or(first);
+        if known.is_none() || !same_look {
+            standing.looks = standing.looks.saturating_add(1);
+        }
+        after.standing.insert(finding.key.clone(), standing);
+    }
     after
 }
 
@@ -181,13 +198,24 @@ fn surplus(
         )
     };
     let up = members.iter().filter(|(i, _)| is_up(i)).count();
-    // While the listing is partial, what was up and is not in it still counts as up.
+    // What was up and is missing from a partial listing, or only since a look or two, still counts as up.
+    let partial = true_coverage(input.look, input.memory)
+        .gap(&Part::Instances)
+        .is_some();
+    let may_be_up = |memory: &InstanceMemory| {
+        memory.was_up
+            && (partial
+                || memory
+                    .absent
+                    .as_ref()
+                    .is_none_or(|absent| absent.looks < LOOKS_FOR_ABSENCE))
+    };
     let unseen_up = input
         .memory
         .instances
         .iter()
         .filter(|(id, memory)| {
-            memory.slot == *name && memory.was_up && !members.iter().any(|(i, _)| i.id == **id)
+            memory.slot == *name && !input.look.instances.contains_key(*id) && may_be_up(memory)
         })
         .count();
     let wanted = usize::try_from(slot.count).unwrap_or(usize::MAX);
@@ -314,8 +342,15 @@ fn cap_and_batch(input: &Input<'_>, judged: &mut [JudgedSlot<'_>]) -> Vec<Planne
                 .map(|(id, (of, why))| (id.clone(), of.clone(), why.clone()))
         })
         .collect();
+    let is_alone = |(id, ..): &(InstanceId, StartOf, String)| {
+        let incident = input.memory.incidents.get(id);
+        incident
+            .and_then(|incident| incident.retry.as_ref())
+            .is_some_and(|retry| retry.alone)
+    };
+    let (alone, together): (Vec<_>, Vec<_>) = starts.into_iter().partition(is_alone);
     let mut steps = Vec::new();
-    for batch in starts.chunks(Step::MOST_STARTED_AT_ONCE) {
+    for batch in together.chunks(Step::MOST_STARTED_AT_ONCE).chain(alone.chunks(1)) {
         if left == 0 {
             hold_back(judged, batch, &HoldReason::HourlyCap { used, limit });
             continue;
@@ -396,20 +431,11 @@ fn concerns_another_ailment(hold: &HoldReason) -> bool {
 
 /// A service under repair is due every 10 s (or the interval); otherwise at the interval, or when a wait ends.
 fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: bool) -> Timestamp {
-    let under_repair = acts
-        || input.memory.incidents.values().any(is_under_repair)
-        || judged
-            .iter()
-            .flat_map(|slot| &slot.members)
-            .any(|(instance, verdict)| {
-                matches!(verdict.health, Health::Ailing { .. }) && instance.state != InstanceState::Terminated
-            });
+    let views = || judged.iter().flat_map(|slot| &slot.view.instances);
+    let under_repair = acts || views().any(is_under_repair);
     let soon = LEAST_BETWEEN_LOOKS.min(input.interval);
     let mut wait = if under_repair { soon } else { input.interval };
-    let lefts = judged
-        .iter()
-        .flat_map(|slot| &slot.view.instances)
-        .flat_map(|view| &view.holds);
+    let lefts = views().flat_map(|view| &view.holds);
     for left in lefts.filter_map(HoldReason::left) {
         wait = wait.min(left.max(Duration::from_secs(1)));
     }
@@ -417,8 +443,13 @@ fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: bool) -> Times
     input.now.saturating_add(wait).unwrap_or(input.now)
 }
 
-fn is_under_repair(incident: &Incident) -> bool {
-    incident.healed.is_none() && incident.quarantined.is_none()
+fn is_under_repair(view: &InstanceView) -> bool {
+    let left_alone = |hold: &HoldReason| {
+        matches!(hold, HoldReason::StopRespected { .. })
+            || (matches!(hold, HoldReason::AlertOnly { .. }) && !concerns_another_ailment(hold))
+    };
+    let goes_on = |incident: &Incident| incident.healed.is_none() && incident.quarantined.is_none();
+    view.incident.as_ref().is_some_and(goes_on) && !view.holds.iter().any(left_alone)
 }
 
 /// Instances in this look that more than one slot claims.

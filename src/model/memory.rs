@@ -151,6 +151,11 @@ pub struct Incident {
     /// Attempts that AWS accepted, oldest first.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+    /// Attempts ever made in this incident, forgiven ones included: what the next one is numbered after.
+    #[serde(default)]
+    pub tried: u32,
+    #[serde(default)]
+    pub held_back: Option<HeldBack>,
     /// Set while the cause is outside the instance (throttling, capacity…): such tries are not attempts.
     #[serde(default)]
     pub retry: Option<Retry>,
@@ -224,4 +229,16 @@ pub struct Retry {
     pub tries: u32,
     /// Whether only a person can end it (a quota, a missing permission).
     pub needs_person: bool,
+    /// Nobody knows what went wrong: it is sent without the company of others, which it may be keeping down.
+    #[serde(default)]
+    pub alone: bool,
+}
+
+/// Requests that were planned, journaled and then held back at the last moment, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBack {
+    pub since: Timestamp,
+    pub times: u32,
+    /// The latest refusal, for people.
+    pub why: String,
 }

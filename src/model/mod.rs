@@ -26,8 +26,8 @@ pub use instance::{
 };
 pub use intent::{Intent, IntentState, JournaledIntent, Outcome, StartOf, Step};
 pub use memory::{
-    Ailment, AilmentKind, Attempt, AttemptEnd, Incident, InstanceMemory, Retry, ServiceMemory, Standing,
-    Timer,
+    Ailment, AilmentKind, Attempt, AttemptEnd, HeldBack, Incident, InstanceMemory, Retry, ServiceMemory,
+    Standing, Timer,
 };
 pub use notice::{Notice, NoticeKind};
 pub use observation::{Coverage, Gap, Observation, Part};

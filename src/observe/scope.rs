@@ -288,8 +288,9 @@ impl Seen {
                 Err(error) => self.gap(Part::ImageMetadata, error),
             }
         }
-        let doubtful = self.image_metadata.values().filter(|image| is_doubtful(image));
-        let doubtful: BTreeSet<&ImageId> = doubtful.map(|image| &image.image).collect();
+        let ours = self.image_metadata.iter();
+        let doubtful = ours.filter(|(id, image)| is_doubtful(image, self.instances.get(*id)));
+        let doubtful: BTreeSet<&ImageId> = doubtful.map(|(_, image)| &image.image).collect();
         match images {
             _ if doubtful.is_empty() => {}
             Ok(all) => {
@@ -367,13 +368,17 @@ async fn images(
 ) -> Result<BTreeMap<ImageId, ImageListing>, AwsError> {
     let metadata = join_all(listings.iter().map(|listing| listing.metadata.clone())).await;
     let all = metadata.iter().flatten().flat_map(|all| all.iter());
-    let doubtful = all.filter(|(id, image)| managed.contains_key(*id) && is_doubtful(image));
+    let doubtful =
+        all.filter(|(id, image)| managed.contains_key(*id) && is_doubtful(image, managed.get(*id)));
     let doubtful: BTreeSet<ImageId> = doubtful.map(|(_, image)| image.image.clone()).collect();
     reader.image_listings(&doubtful, priority).await
 }
 
-fn is_doubtful(image: &ImageMetadata) -> bool {
-    image.state != ImageState::Available || image.allowed == Some(false)
+/// Whether the metadata alone does not tell that the image can be launched: another account's can be made private, and the
+/// metadata goes on calling it available.
+fn is_doubtful(image: &ImageMetadata, instance: Option<&Instance>) -> bool {
+    let is_foreign = matches!((&image.owner, instance), (Some(owner), Some(of)) if *owner != of.account);
+    image.state != ImageState::Available || image.allowed == Some(false) || is_foreign
 }
 
 /// The target groups of services in which something does not run: a start waits for what is read of them.

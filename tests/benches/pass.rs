@@ -3,6 +3,11 @@
 //! `cargo bench --profile dev` (the profile that everything else is built with). The controller's production code runs
 //! against the simulated AWS in process, so the time is keepgreen's, the SDK's and the simulation's together: an upper
 //! bound of the first. Two instances a service, one target group a service.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on has failed, and its figures go to stdout"
+)]
 
 use keepgreen::controller::Fleet;
 use keepgreen::sim::world::WorldBuilder;

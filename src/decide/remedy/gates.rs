@@ -1,6 +1,7 @@
 //! What holds back every mutation, whatever the remedy: account, pause, open requests.
 
 use super::Case;
+use crate::decide::UnknownIntent;
 use crate::decide::hold::HoldReason;
 use crate::model::{InstancePause, IntentState, Part, Pause, PauseScope, PauseSource};
 
@@ -106,8 +107,12 @@ fn open_intents(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
             });
         }
     }
-    let unknown = case.input.unknown_intents.iter();
-    holds.extend(unknown.map(|intent| HoldReason::UnknownIntent {
-        intent: intent.clone(),
+    // One that names no instance could be about any.
+    let touches = |unknown: &&UnknownIntent| {
+        unknown.instances.is_empty() || unknown.instances.contains(&case.instance.id)
+    };
+    let unknown = case.input.unknown_intents.iter().filter(touches);
+    holds.extend(unknown.map(|unknown| HoldReason::UnknownIntent {
+        intent: unknown.id.to_string(),
     }));
 }

@@ -38,11 +38,9 @@ fn start_of(case: &Case<'_>) -> StartOf {
         repair: case
             .incident
             .map_or_else(|| RepairId::new("none"), |incident| incident.repair.clone()),
-        attempt: case.incident.map_or(1, |incident| {
-            u32::try_from(incident.attempts.len())
-                .unwrap_or(u32::MAX)
-                .saturating_add(1)
-        }),
+        attempt: case
+            .incident
+            .map_or(1, |incident| incident.tried.saturating_add(1)),
     }
 }
 

@@ -3,4 +3,5 @@
 mod guard;
 mod night;
 mod properties;
+mod regressions;
 mod verdicts;

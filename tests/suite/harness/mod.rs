@@ -13,4 +13,5 @@ mod server;
 
 pub use house::{House, TIS};
 pub use poll::{PATIENCE, eventually};
+pub use program::Running;
 pub use server::{Incident, Server, count, mutations, names};

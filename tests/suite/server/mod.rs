@@ -3,6 +3,8 @@
 mod crashes;
 mod failing_starts;
 mod incident;
+mod pauses;
 mod people;
+mod process;
 mod refusals;
 mod sight;

@@ -1,0 +1,218 @@
+//! Ways in which healing once stopped, repeated itself or said something false, each kept as a night.
+
+use crate::decide::fixtures::*;
+use crate::decide::outcome::{fold_settled, settle};
+use crate::decide::{FindingKind, HoldReason, Plan};
+use crate::model::*;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn keys(plan: &Plan, words: &str) -> BTreeSet<String> {
+    plan.notices
+        .iter()
+        .map(|notice| notice.key.clone())
+        .filter(|key| key.contains(words))
+        .collect()
+}
+
+fn lost(night: &Night, step: Step) -> JournaledIntent {
+    let error = AwsError {
+        operation: "StartInstances".to_owned(),
+        object: None,
+        class: ErrorClass::Ambiguous,
+        code: Some("InternalError".to_owned()),
+        message: "try again".to_owned(),
+        request_id: None,
+    };
+    let mut intent = Night::of(tis("")).intent(step);
+    intent.durable = night.stamp();
+    JournaledIntent {
+        intent,
+        state: IntentState::Ambiguous { error },
+    }
+}
+
+#[test]
+fn a_start_that_gets_no_answer_and_shows_no_effect_is_paced_told_and_sent_alone() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Server.ScheduledStop");
+    night.stop(BLUE, "Server.ScheduledStop");
+    let step = night.plan().steps.remove(0).step;
+    let journaled = lost(&night, step);
+    night.pass_time(10);
+    let outcome = settle(&journaled, &night.look(), &night.memory, MINUTE).unwrap();
+    night.memory = fold_settled(&night.memory, &night.policy, &journaled, &outcome, night.now);
+    let plan = night.plan();
+    assert!(plan.steps.is_empty(), "not again at once: {:?}", plan.steps);
+    assert_eq!(keys(&plan, "/retry/").len(), 2);
+    night.pass_time(150);
+    assert_eq!(night.plan().steps.len(), 2, "each without the other's company");
+}
+
+#[test]
+fn a_respected_stop_stays_respected_after_the_week_is_over() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Client.UserInitiatedShutdown");
+    night.plan();
+    night.pass_time(16 * 60);
+    night.act_accepted();
+    night.pass_time(60);
+    night.serve(GREEN);
+    night.plan();
+    night.pass_time(24 * 3600);
+    night.plan();
+    night.stop(GREEN, "Client.UserInitiatedShutdown");
+    for _ in 0..14 {
+        night.pass_time(24 * 3600);
+        assert!(night.plan().steps.is_empty());
+    }
+}
+
+#[test]
+fn a_gap_does_not_make_a_standing_finding_news_again() {
+    let mut night = Night::of(tis(""));
+    night.image = Some(ImageState::Deregistered);
+    let mut told = BTreeSet::new();
+    for turn in 0..10 {
+        night.gaps = if turn % 3 == 1 {
+            vec![Gap {
+                part: Part::ImageMetadata,
+                why: "throttled".to_owned(),
+            }]
+        } else {
+            Vec::new()
+        };
+        night.pass_time(60);
+        told.extend(keys(&night.plan(), "cannot-be-rebuilt"));
+    }
+    assert_eq!(told.len(), 2, "{told:?}");
+}
+
+#[test]
+fn an_instance_that_left_its_slot_does_not_keep_its_successor_down() {
+    let mut night = Night::of(tis(""));
+    night.plan();
+    night.pass_time(60);
+    night
+        .instance(GREEN)
+        .tags
+        .insert("keepgreen:retired".to_owned(), String::new());
+    let successor = "i-0000000000000000c";
+    night.instances.push(stopped(
+        running(successor, "tis-prod-green"),
+        "Server.InternalError",
+    ));
+    assert_eq!(started(&night.plan()), [successor]);
+}
+
+#[test]
+fn not_being_able_to_see_fails_no_attempt() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Server.ScheduledStop");
+    night.act_accepted();
+    night.up(GREEN);
+    night.gaps = vec![Gap {
+        part: Part::TargetGroup("tis-prod".to_owned()),
+        why: "AccessDenied".to_owned(),
+    }];
+    for _ in 0..60 {
+        night.pass_time(60);
+        night.plan();
+    }
+    assert_eq!(night.memory.incidents[&GREEN.into()].failed_attempts(), 0);
+}
+
+#[test]
+fn an_announcement_promises_the_grace_that_it_brings_about() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Client.UserInitiatedShutdown");
+    let plan = night.plan();
+    let notice = plan
+        .notices
+        .iter()
+        .find(|notice| notice.key.ends_with("/announced"))
+        .unwrap();
+    assert!(notice.text.contains("in 15m"), "{}", notice.text);
+}
+
+#[test]
+fn forgiving_attempts_announces_nothing_and_counts_on() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Server.ScheduledStop");
+    night.act_accepted();
+    night.pass_time(60);
+    night.serve(GREEN);
+    night.plan();
+    night.pass_time(60);
+    night.resumed = Some(night.now);
+    assert!(keys(&night.plan(), "/recovered").is_empty());
+    assert_eq!(night.memory.incidents[&GREEN.into()].tried, 1);
+}
+
+#[test]
+fn what_is_held_back_again_and_again_is_told() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Server.ScheduledStop");
+    let mut told = BTreeSet::new();
+    for _ in 0..6 {
+        let plan = night.act(&Outcome::NotSent {
+            why: "the pause flags were read too long ago".to_owned(),
+        });
+        told.extend(keys(&plan, "/held-back/"));
+        night.pass_time(10);
+    }
+    assert_eq!(told.len(), 1);
+    assert_eq!(started(&night.plan()), [GREEN], "and it goes on trying");
+}
+
+#[test]
+fn what_nobody_will_start_is_told_once() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Server.ScheduledStop");
+    night.instance(GREEN).lifecycle = Lifecycle::Spot;
+    let mut told = BTreeSet::new();
+    for _ in 0..5 {
+        told.extend(keys(&night.plan(), "/standstill/"));
+        night.pass_time(60);
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn another_accounts_image_that_cannot_be_seen_is_not_called_launchable() {
+    let mut night = Night::of(tis(""));
+    night.plan();
+    let mut look = night.look();
+    look.image_metadata.get_mut(&GREEN.into()).unwrap().owner = Some("999999999999".into());
+    let verdict = crate::decide::image_verdict(&look, &GREEN.into());
+    assert!(
+        matches!(verdict, crate::decide::ImageVerdict::Unknown { .. }),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn an_intent_that_cannot_be_read_holds_its_own_instances_alone_and_is_a_finding() {
+    use crate::decide::UnknownIntent;
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Server.ScheduledStop");
+    night.stop(BLUE, "Server.ScheduledStop");
+    night.unknown = vec![UnknownIntent {
+        id: IntentId::new("intent-x"),
+        instances: BTreeSet::from([BLUE.into()]),
+    }];
+    let plan = night.plan();
+    assert_eq!(started(&plan), [GREEN]);
+    assert!(
+        plan.findings
+            .iter()
+            .any(|finding| finding.kind == FindingKind::UnknownIntent)
+    );
+    assert!(
+        plan.holds
+            .iter()
+            .any(|hold| matches!(hold.reason, HoldReason::UnknownIntent { .. }))
+    );
+}
