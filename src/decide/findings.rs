@@ -78,8 +78,7 @@ impl Finder<'_> {
                 continue;
             }
             let text = format!("{} could not be read: {}", gap.part, gap.why);
-            let next = "nothing but safe starts is done meanwhile; if it stays, run `keepgreen doctor` and check \
-                        the role's permissions";
+            let next = "nothing but safe starts is done meanwhile; if it stays, check the role's permissions and AWS's health";
             self.add(
                 FindingKind::PartialView,
                 (None, None, &gap.part.to_string()),
