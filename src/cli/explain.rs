@@ -271,7 +271,7 @@ mod tests {
           policy   tis.yaml (version 0123456789abcdef)
           looked   2026-11-11T07:02:00Z
           finding  the instances' images could not be read: DescribeInstanceImageMetadata: UnauthorizedOperation (since 2026-11-11T07:02:00Z)
-                   next: nothing but safe starts is done meanwhile; if it stays, run `keepgreen doctor` and check the role's permissions
+                   next: nothing but safe starts is done meanwhile; if it stays, check the role's permissions and AWS's health
 
         slot blue  1 of 1 running
           i-0000000000000000a  healthy

@@ -399,7 +399,7 @@ mod tests {
         insta::assert_snapshot!(shown(&doc), @r#"
         tis  (eu-west-2, 111122223333)  could not be read, 1 finding
           finding  the instances could not be read: DescribeInstances: RequestLimitExceeded
-                   next: nothing but safe starts is done meanwhile; if it stays, run `keepgreen doctor` and check the role's permissions
+                   next: nothing but safe starts is done meanwhile; if it stays, check the role's permissions and AWS's health
         "#);
         assert_eq!(exit_of(&doc), Exit::Problems);
 
