@@ -1,4 +1,20 @@
 //! keepgreen: an unattended, self-healing instance controller for blue/green services on EC2.
+//!
+//! Data flows one way, and the folders show it:
+//!
+//! ```text
+//! policy ──┐
+//! observe ─┼─> decide ─> act ─> record ─> notify
+//! pause ───┘
+//! ```
+//!
+//! [`controller`] makes the passes, [`cli`] wires them to the outside, [`sim`] plays AWS. Each folder imports only earlier
+//! ones: [`model`], [`policy`], [`decide`], [`env`](mod@env) (which imports `model` alone), [`aws`], then [`observe`], [`pause`],
+//! [`record`] and [`notify`], [`act`], [`controller`], [`sim`], [`cli`]; `tests/tidy.rs` holds that.
+//!
+//! To follow the repair of a stopped instance, read `policy/types.rs`, `observe/scope.rs`, `decide/verdict.rs`,
+//! `decide/remedy/start.rs`, `decide/guard.rs`, `act/start.rs` and `record/intents.rs`, in this order. To change a remedy, touch
+//! its one file in `decide/remedy/` and its test.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     test,

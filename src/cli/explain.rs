@@ -294,8 +294,8 @@ mod tests {
             attempt   2 accepted 2026-11-11T06:01:20Z, failed 2026-11-11T06:01:40Z: stopped again: Client.InternalError (intent-2)
             attempt   3 accepted 2026-11-11T07:01:40Z, failed 2026-11-11T07:02:00Z: stopped again: Client.InternalError (intent-3)
             hold      quarantined since 2026-11-11T07:02:00Z after 3 attempts that did not heal; find out why, then `keepgreen resume SERVICE`
-            finding   i-0000000000000000b (slot green) is quarantined: 3 attempts did not heal it (Client.InternalError) (since 2026-11-11T07:02:00Z)
-                      next: find out why it does not stay up, then `keepgreen resume` the service
+            finding   i-0000000000000000b (slot green) is quarantined: 3 attempts did not heal it (stopped again: Client.InternalError) (since 2026-11-11T07:02:00Z)
+                      next: find out why and remove the cause, then `keepgreen resume` the service
         "#);
     }
 

@@ -381,8 +381,8 @@ mod tests {
         insta::assert_snapshot!(shown(&doc), @r#"
         tis  (eu-west-2, 111122223333)  1 quarantined, 1 finding
           hold     green  i-0000000000000000b  quarantined since 2026-11-11T07:02:00Z after 3 attempts that did not heal; find out why, then `keepgreen resume SERVICE`
-          finding  green  i-0000000000000000b  i-0000000000000000b (slot green) is quarantined: 3 attempts did not heal it (Client.InternalError)
-                                               next: find out why it does not stay up, then `keepgreen resume` the service
+          finding  green  i-0000000000000000b  i-0000000000000000b (slot green) is quarantined: 3 attempts did not heal it (stopped again: Client.InternalError)
+                                               next: find out why and remove the cause, then `keepgreen resume` the service
         "#);
         assert_eq!(exit_of(&doc), Exit::Done);
     }

@@ -7,7 +7,8 @@ use super::image::ImageVerdict;
 use super::service::{Input, JudgedSlot, disputed};
 use super::verdict::checks_are_ok;
 use crate::model::{
-    AilmentKind, Coverage, GroupView, Instance, InstanceId, InstanceState, Part, SlotName, TargetState,
+    AilmentKind, AttemptEnd, Coverage, GroupView, Instance, InstanceId, InstanceState, Part, SlotName,
+    TargetState,
 };
 use crate::policy::SlotState;
 use std::collections::BTreeSet;
@@ -78,8 +79,7 @@ impl Finder<'_> {
                 continue;
             }
             let text = format!("{} could not be read: {}", gap.part, gap.why);
-            let next = "nothing but safe starts is done meanwhile; if it stays, run `keepgreen doctor` and check \
-                        the role's permissions";
+            let next = "nothing but safe starts is done meanwhile; if it stays, check the role's permissions and AWS's health";
             self.add(
                 FindingKind::PartialView,
                 (None, None, &gap.part.to_string()),
@@ -361,12 +361,15 @@ impl Finder<'_> {
         }
         let incident = self.input.memory.incidents.get(id);
         if let Some(incident) = incident.filter(|incident| incident.quarantined.is_some()) {
+            let why = match incident.attempts.last().and_then(|attempt| attempt.end.as_ref()) {
+                Some(AttemptEnd::Failed { why, .. }) => why,
+                _ => &incident.evidence,
+            };
             let text = format!(
-                "{id} (slot {slot}) is quarantined: {} attempts did not heal it ({})",
-                incident.failed_attempts(),
-                incident.evidence
+                "{id} (slot {slot}) is quarantined: {} attempts did not heal it ({why})",
+                incident.failed_attempts()
             );
-            let next = "find out why it does not stay up, then `keepgreen resume` the service";
+            let next = "find out why and remove the cause, then `keepgreen resume` the service";
             self.add(
                 FindingKind::Quarantined,
                 (Some(slot), Some(id), id.as_str()),

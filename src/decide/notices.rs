@@ -1,7 +1,7 @@
 //! What people are to be told, from a plan and the memory. The key of a notice is told once: whoever stores it drops
 //! repeats, over restarts.
 
-use super::finding::FindingKind;
+use super::finding::Finding;
 use super::findings::grace_of;
 use super::hold::{HoldReason, short};
 use super::plan::{InstanceView, Plan, SlotView};
@@ -358,15 +358,21 @@ fn of_findings(input: &Input<'_>, plan: &Plan, out: &mut Vec<Notice>) {
             at: input.now,
             service: Some(finding.service.clone()),
             instance: finding.instance.clone(),
-            title: format!("{}: {}", finding.service, title_of(finding.kind)),
+            title: title_of(finding),
             text: format!("{}. Next: {}.", finding.text, finding.next),
             facts: vec![("since".to_owned(), format!("{since:.0}"))],
         });
     }
 }
 
-fn title_of(kind: FindingKind) -> String {
-    kind.as_str().replace('-', " ")
+/// Names the object, so that two messages about two servers do not look like one sent twice.
+fn title_of(finding: &Finding) -> String {
+    let what = finding.kind.as_str().replace('-', " ");
+    match (&finding.slot, &finding.instance) {
+        (Some(slot), Some(instance)) => format!("{} {slot}: {instance} {what}", finding.service),
+        (None, Some(instance)) => format!("{}: {instance} {what}", finding.service),
+        _ => format!("{}: {what}", finding.service),
+    }
 }
 
 fn days_between(since: Timestamp, now: Timestamp) -> i64 {

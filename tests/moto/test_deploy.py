@@ -159,6 +159,17 @@ class Runbook(unittest.TestCase):
     def test_every_hold_has_its_line(self):
         self.assert_known("src/decide/hold.rs", "HoldReason")
 
+    def test_every_field_of_the_json_is_documented(self):
+        named = set(re.findall("`([a-z_]+)`", (DEPLOY / "json.md").read_text()))
+        fields = set()
+        for source in sorted((ROOT / "src/cli").glob("*.rs")):
+            for body in re.findall(r"(?ms)^(?:pub )?struct \w+Doc \{$(.*?)^\}", source.read_text()):
+                # A flattened struct is in the list itself.
+                body = re.sub(r"#\[serde\(flatten\)\]\s*pub \w+:", "", body)
+                fields |= set(re.findall(r"(?m)^    (?:pub )?(\w+):", body))
+        self.assertIn("policy_findings", fields)
+        self.assertEqual(sorted(fields - named), [])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -31,6 +31,7 @@ fn shipped(name: &str, region_account: (&str, &str)) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
+const ALL: &[&str] = &["ec2", "elasticloadbalancing", "ssm", "sts", "autoscaling"];
 const HERE: (&str, &str) = ("eu-west-2", "123456789012");
 
 /// Every `service:Action` that the policies allow.
@@ -77,13 +78,14 @@ fn called(house: &House) -> BTreeSet<String> {
     calls.iter().map(name).collect()
 }
 
-fn assert_nothing_denied(house: &House) {
-    let calls = house.server.calls();
+fn assert_nothing_denied(house: &House, services: &[&str]) {
+    let mut calls = house.server.calls();
+    calls.retain(|call| services.contains(&call["service"].as_str().unwrap()));
     let denied: Vec<&Value> = calls
         .iter()
         .filter(|call| call["status"].as_u64().is_some_and(|s| s >= 400))
         .collect();
-    assert!(denied.is_empty(), "{denied:#?}");
+    assert!(denied.is_empty() && !calls.is_empty(), "{denied:#?}");
 }
 
 #[test]
@@ -97,7 +99,7 @@ fn with_the_shipped_policy_alone_the_incident_heals_and_every_action_of_it_is_ca
     let policies = [shipped("iam-policy.json", HERE)];
     become_somebody(&house, &policies[0]);
     house.until("green serves again", |_| house.server.is_whole());
-    assert_nothing_denied(&house);
+    assert_nothing_denied(&house, ALL);
     let unused: Vec<String> = actions(&policies).difference(&called(&house)).cloned().collect();
     assert!(unused.is_empty(), "allowed and never called: {unused:?}");
 }
@@ -124,6 +126,7 @@ fn with_the_operators_policy_a_person_can_pause_and_resume_and_every_action_of_i
     house.config("pause: { ssm: /keepgreen/pause }\n");
     let policies = [shipped("iam-policy-operator.json", HERE)];
     become_somebody(&house, &policies[0]);
+    // Whether an instance is paused by its tag is not for this person to see, and `resume` says so.
     for words in [
         &["pause", "--reason", "x"][..],
         &["resume"],
@@ -132,7 +135,7 @@ fn with_the_operators_policy_a_person_can_pause_and_resume_and_every_action_of_i
     ] {
         house.keepgreen(words).assert_code(0);
     }
-    assert_nothing_denied(&house);
+    assert_nothing_denied(&house, &["ssm"]);
     let unused: Vec<String> = actions(&policies).difference(&called(&house)).cloned().collect();
     assert!(unused.is_empty(), "allowed and never called: {unused:?}");
 }
@@ -162,7 +165,7 @@ fn a_service_in_another_account_is_healed_through_the_role_that_the_shipped_poli
         json!({ "name": "keepgreen", "account": there.1, "policy": shipped("iam-policy.json", there) });
     house.server.post("iam", json!({ "role": role }));
     house.until("green serves again", |_| house.server.is_whole());
-    assert_nothing_denied(&house);
+    assert_nothing_denied(&house, ALL);
     assert!(called(&house).contains("sts:AssumeRole"));
     let calls = house.server.calls();
     let starts = mutations(&calls);
