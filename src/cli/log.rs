@@ -29,16 +29,19 @@ const TALKATIVE: [&str; 9] = [
     "mio",
 ];
 
-/// What is logged if nobody says more: a command that prints its result keeps quiet besides.
+/// What is logged if nobody says more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quiet {
+pub enum Base {
+    /// A command that prints its result keeps quiet besides.
+    Errors,
+    /// `run --dry-run`: its plans are its result, and it also says what it cannot do.
+    Warnings,
     /// `run`: what it does is its result.
-    No,
-    Yes,
+    Everything,
 }
 
 /// Begins to log; called once, before anything can be logged.
-pub fn begin(format: Format, verbose: u8, quiet: Quiet) {
+pub fn begin(format: Format, verbose: u8, base: Base) {
     let asked = VARIABLES
         .iter()
         .find_map(|name| Some((name, std::env::var(name).ok().filter(|value| !value.is_empty())?)));
@@ -48,9 +51,9 @@ pub fn begin(format: Format, verbose: u8, quiet: Quiet) {
             print_error(&format!(
                 "keepgreen: ${name} is no log filter and is ignored: {error}\n"
             ));
-            EnvFilter::new(default_level(verbose, quiet).to_string())
+            EnvFilter::new(default_level(verbose, base).to_string())
         }
-        None => EnvFilter::new(default_level(verbose, quiet).to_string()),
+        None => EnvFilter::new(default_level(verbose, base).to_string()),
     };
     let layer = fmt::layer().with_writer(std::io::stderr);
     let layer = match format {
@@ -71,11 +74,12 @@ pub fn begin(format: Format, verbose: u8, quiet: Quiet) {
     let _ = logged.try_init();
 }
 
-fn default_level(verbose: u8, quiet: Quiet) -> LevelFilter {
-    match (quiet, verbose) {
-        (Quiet::Yes, 0) => LevelFilter::ERROR,
-        (Quiet::No, 0) | (Quiet::Yes, 1) => LevelFilter::INFO,
-        (Quiet::No, 1) | (Quiet::Yes, 2) => LevelFilter::DEBUG,
+fn default_level(verbose: u8, base: Base) -> LevelFilter {
+    match (base, verbose) {
+        (Base::Errors, 0) => LevelFilter::ERROR,
+        (Base::Warnings, 0) => LevelFilter::WARN,
+        (Base::Everything, 0) | (Base::Errors | Base::Warnings, 1) => LevelFilter::INFO,
+        (Base::Everything, 1) | (Base::Errors | Base::Warnings, 2) => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     }
 }
@@ -109,11 +113,15 @@ mod tests {
 
     #[test]
     fn each_v_logs_more_and_a_command_with_a_result_logs_less_than_run() {
-        for verbose in 0..3 {
-            assert!(default_level(verbose, Quiet::No) >= default_level(verbose, Quiet::Yes));
-            assert!(default_level(verbose + 1, Quiet::Yes) >= default_level(verbose, Quiet::Yes));
+        let bases = [Base::Errors, Base::Warnings, Base::Everything];
+        for verbose in 0..4 {
+            let levels = bases.map(|base| default_level(verbose, base));
+            assert!(levels.is_sorted(), "{verbose}: {levels:?}");
         }
-        assert_eq!(default_level(0, Quiet::No), LevelFilter::INFO);
-        assert_eq!(default_level(9, Quiet::No), LevelFilter::TRACE);
+        for base in bases {
+            let levels = [0, 1, 2, 3, 255].map(|verbose| default_level(verbose, base));
+            assert!(levels.is_sorted(), "{base:?}: {levels:?}");
+            assert_eq!(levels.last(), Some(&LevelFilter::TRACE));
+        }
     }
 }

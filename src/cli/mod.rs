@@ -31,7 +31,7 @@ mod wake;
 use args::{Cli, Command, Common};
 use clap::Parser as _;
 use exit::{ERROR, Outcome};
-use log::Quiet;
+use log::Base;
 use paint::{Style, print_error};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -52,11 +52,12 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let common = cli.common();
-    let quiet = match &cli.command {
-        Command::Run(_) => Quiet::No,
-        _ => Quiet::Yes,
+    let base = match &cli.command {
+        Command::Run(args) if args.dry_run => Base::Warnings,
+        Command::Run(_) => Base::Everything,
+        _ => Base::Errors,
     };
-    log::begin(common.log_format(), common.rest.verbose, quiet);
+    log::begin(common.log_format(), common.rest.verbose, base);
     log::log_panics();
     match dispatch(cli.command, &common) {
         Ok(exit) => exit.into(),
