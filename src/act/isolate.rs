@@ -1,6 +1,6 @@
 //! A batch with one bad id fails whole: which parts of it to send again, without the bad one's company.
 
-use crate::model::{AwsError, ErrorClass, InstanceId, Step};
+use crate::model::{AwsError, ErrorClass, InstanceId, Mutant, Step};
 use std::collections::BTreeMap;
 
 /// Whether the failure may be one instance's alone.
@@ -27,7 +27,7 @@ pub(super) fn may_be_one_instances(class: ErrorClass) -> bool {
 /// request. Where it names none, the batch is halved, which finds `k` bad ones among `n` in about `k·log2(n)` requests.
 pub(super) fn smaller(step: &Step, error: &AwsError) -> Vec<Step> {
     let Step::Start { instances } = step;
-    if instances.len() < 2 || !may_be_one_instances(error.class) {
+    if instances.len() < 2 || Mutant::BatchIsNeverSplit.is_on() || !may_be_one_instances(error.class) {
         return Vec::new();
     }
     let named = |id: &InstanceId| error.message.contains(id.as_str());

@@ -1,7 +1,7 @@
 //! The pause flags of one service, read afresh for one mutation, the policy file's own included.
 
 use crate::env::Env;
-use crate::model::PauseReading;
+use crate::model::{Mutant, PauseReading};
 use crate::pause::{self, Sources};
 use crate::policy::{Channels, Policy, parse_policy};
 
@@ -31,14 +31,21 @@ impl Pausing {
         let mut reading = pause::read(service, flag, &self.sources, env).await;
         reading.begun = begun;
         reading.unreadable.extend(unreadable);
-        reading
+        heeded(reading)
     }
 
     /// The flags for a plan, with the policy as it was loaded.
     pub async fn survey(&self, policy: &Policy, env: &Env) -> PauseReading {
         let flag = pause::of_policy(&policy.service, &policy.file, &policy.pause);
-        pause::read(&policy.service, flag, &self.sources, env).await
+        heeded(pause::read(&policy.service, flag, &self.sources, env).await)
     }
+}
+
+fn heeded(mut reading: PauseReading) -> PauseReading {
+    if Mutant::UnreadableIsNotSet.is_on() {
+        reading.unreadable.clear();
+    }
+    reading
 }
 
 async fn reread(policy: &Policy, env: &Env) -> Result<crate::policy::PolicyPause, String> {

@@ -8,7 +8,9 @@ use crate::decide::claims::Claims;
 use crate::decide::guard::{Admitted, Evidence, Refusal, admit};
 use crate::decide::outcome::fold_outcome;
 use crate::env::Env;
-use crate::model::{AccountId, AwsError, ErrorClass, Intent, Lease, Outcome, Region, ServiceMemory, Step};
+use crate::model::{
+    AccountId, AwsError, ErrorClass, Intent, Lease, Mutant, Outcome, Region, ServiceMemory, Step,
+};
 use crate::observe;
 use crate::policy::Policy;
 use crate::record::{IntentDraft, Journal, RecordError};
@@ -95,7 +97,7 @@ impl Actor<'_> {
             tracing::warn!(error = %error, "no credentials to write with: nothing is sent in this pass");
             return Ok(Vec::new());
         }
-        let intent = self.journal.begin_intent(self.draft(step, why)).await?;
+        let intent = self.begin(self.draft(step, why)).await?;
         let outcome = match self.admitted(&intent, &carried.memory).await? {
             Ok(admitted) => self.send(admitted).await,
             Err(refusals) => {
@@ -110,6 +112,9 @@ impl Actor<'_> {
                 })
             }
         };
+        if Mutant::SentBeforeJournaled.is_on() {
+            self.journal.begin(intent.clone()).await?;
+        }
         match outcome {
             Ok(outcome) => self.ended(intent, outcome, carried).await,
             Err(ambiguous) => {
@@ -122,6 +127,14 @@ impl Actor<'_> {
                 Ok(Vec::new())
             }
         }
+    }
+
+    async fn begin(&self, draft: IntentDraft) -> Result<Intent, RecordError> {
+        let intent = self.journal.intent_of(draft);
+        if Mutant::SentBeforeJournaled.is_on() {
+            return Ok(intent);
+        }
+        self.journal.begin(intent).await
     }
 
     fn draft(&self, step: Step, why: &str) -> IntentDraft {
@@ -180,10 +193,14 @@ impl Actor<'_> {
             Ok(accepted) => Ok(Outcome::Accepted {
                 request_id: accepted.request_id,
             }),
-            Err(error) if error.class == ErrorClass::Ambiguous => Err(error),
-            Err(error) if error.class == ErrorClass::NeverSent => Ok(Outcome::NotSent {
-                why: error.to_string(),
-            }),
+            Err(error) if error.class == ErrorClass::Ambiguous && !Mutant::LostIsNeverSent.is_on() => {
+                Err(error)
+            }
+            Err(error) if matches!(error.class, ErrorClass::NeverSent | ErrorClass::Ambiguous) => {
+                Ok(Outcome::NotSent {
+                    why: error.to_string(),
+                })
+            }
             Err(error) => Ok(Outcome::Failed { error }),
         }
     }

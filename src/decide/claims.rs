@@ -3,7 +3,7 @@
 //! Written independently of the filters that `observe` puts on the wire: a listing that returned too much, or a tag that was
 //! copied onto another instance, is judged here by what the instance itself shows.
 
-use crate::model::{AccountId, Instance, Region, ServiceName, SlotName};
+use crate::model::{AccountId, Instance, Mutant, Region, ServiceName, SlotName};
 use crate::policy::{Policy, Selector};
 
 /// One slot's claim on instances.
@@ -55,6 +55,9 @@ impl Claims {
             .filter(|claim| claim.covers(instance))
             .map(|claim| (claim.service.clone(), claim.slot.clone()))
             .collect();
+        if Mutant::FirstClaimWins.is_on() {
+            owners.truncate(1);
+        }
         match owners.len() {
             0 => Owner::Nobody,
             1 => owners

@@ -8,7 +8,7 @@ use super::claims::{Claims, Owner};
 use super::verdict::{Health, Verdict, checks_are_ok, verdict};
 use crate::model::{
     AilmentKind, Attempt, AttemptEnd, Coverage, Gap, Incident, Instance, InstanceId, InstanceMemory,
-    InstanceState, Observation, Part, RepairId, ServiceMemory, SlotName, Stamp, Timer,
+    InstanceState, Mutant, Observation, Part, RepairId, ServiceMemory, SlotName, Stamp, Timer,
 };
 use crate::policy::{Policy, Slot, SlotState};
 use jiff::{SignedDuration, Timestamp};
@@ -353,7 +353,7 @@ fn follow_incident(
     settle_counts(memory, policy, &instance.id, tick);
     memory
         .incidents
-        .retain(|_, incident| incident.healthy_for < HEALTHY_FOR_AN_END);
+        .retain(|_, incident| incident.healthy_for < HEALTHY_FOR_AN_END && !is_healed_too_soon(incident));
 }
 
 /// A start has failed once the instance is stopping or stopped again, unless AWS's answers are merely old.
@@ -472,6 +472,10 @@ pub(super) fn count_failure(
     if exhausted && incident.quarantined.is_none() {
         incident.quarantined = Some(now);
     }
+}
+
+fn is_healed_too_soon(incident: &Incident) -> bool {
+    Mutant::HealthyOnceIsHealed.is_on() && !incident.healthy_for.is_zero()
 }
 
 /// The wait before try `n + 1`: doubling from `first` to `most`, lengthened by up to a tenth, the same for the same repair

@@ -30,9 +30,11 @@
 
 use super::claims::{Claims, Owner};
 use super::hold::HoldReason;
+use super::remedy::paused_by_tag;
+use super::verdict::stopped_by;
 use crate::model::{
-    Instance, InstancePause, InstanceState, Intent, Lease, Lifecycle, Observation, Part, PauseReading,
-    PauseScope, RootDevice, ServiceMemory, Stamp, StartOf, Step, StoppedBy,
+    Instance, InstanceState, Intent, Lease, Lifecycle, Observation, Part, PauseReading, PauseScope,
+    RootDevice, ServiceMemory, Stamp, StartOf, Step, StoppedBy,
 };
 use crate::policy::{OnOperatorStop, OnStopped, Policy, SlotState};
 use std::time::Duration;
@@ -298,12 +300,8 @@ fn s13_pause(intent: &Intent, evidence: &Evidence<'_>, out: &mut Vec<Refusal>) {
         }
     }
     for id in intent.step.instances() {
-        let tag = evidence
-            .look
-            .instances
-            .get(id)
-            .and_then(|i| i.tags.get("keepgreen:pause"));
-        if InstancePause::from_tag(tag.map(String::as_str)).holds_at(now) {
+        let instance = evidence.look.instances.get(id);
+        if instance.is_some_and(|instance| paused_by_tag(instance).holds_at(now)) {
             out.push(expected(
                 "S13",
                 format!("{id} is paused by its tag keepgreen:pause"),
@@ -400,7 +398,7 @@ fn s17_legal_transition(
 /// A stop by a person is handled only as the policy says.
 fn s18_others_intent(instance: &Instance, evidence: &Evidence<'_>, out: &mut Vec<Refusal>) {
     let heal = &evidence.policy.heal;
-    let operator = instance.stopped_by() == Some(StoppedBy::Operator);
+    let operator = stopped_by(instance) == Some(StoppedBy::Operator);
     let allowed = if operator {
         heal.stopped_by_operator == OnOperatorStop::Start
     } else {

@@ -7,7 +7,7 @@ use super::hold::{HoldReason, short};
 use super::plan::{InstanceView, Plan, SlotView};
 use super::remedy::announcement_key;
 use super::service::Input;
-use crate::model::{Ailment, AilmentKind, AttemptEnd, Incident, Notice, NoticeKind};
+use crate::model::{Ailment, AilmentKind, AttemptEnd, Incident, Mutant, Notice, NoticeKind};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -45,8 +45,11 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn notice(&self, key: String, kind: NoticeKind, title: &str, text: String) -> Notice {
+    fn notice(&self, mut key: String, kind: NoticeKind, title: &str, text: String) -> Notice {
         let view = self.view;
+        if Mutant::AlertsAreNewEachTime.is_on() {
+            key = format!("{key}/{}", self.input.now);
+        }
         let mut facts = vec![
             ("instance".to_owned(), view.id.to_string()),
             ("slot".to_owned(), self.slot.name.to_string()),

@@ -4,12 +4,12 @@ use super::claims::{Claims, Owner};
 use super::fold::{LEAST_BETWEEN_LOOKS, LOOKS_FOR_ABSENCE, members, true_coverage};
 use super::hold::{Hold, HoldReason};
 use super::plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
-use super::remedy::{Case, PAUSE_TAG, Proposal, chosen};
+use super::remedy::{Case, Proposal, chosen, paused_by_tag};
 use super::verdict::{Verdict, target_of, verdict};
 use super::{findings, notices};
 use crate::model::{
     AilmentKind, Incident, Instance, InstanceId, InstanceMemory, InstancePause, InstanceState, IntentId,
-    JournaledIntent, Observation, Part, Pause, PauseReading, PauseScope, PauseSource, ServiceMemory,
+    JournaledIntent, Mutant, Observation, Part, Pause, PauseReading, PauseScope, PauseSource, ServiceMemory,
     SlotName, Standing, StartOf, Step,
 };
 use crate::policy::{Policy, Slot, SlotState};
@@ -90,7 +90,7 @@ fn standing_pauses(input: &Input<'_>, judged: &[JudgedSlot<'_>]) -> Vec<Pause> {
         .iter()
         .flat_map(|slot| &slot.members)
         .filter_map(|(instance, _)| {
-            let until = match InstancePause::from_tag(instance.tags.get(PAUSE_TAG).map(String::as_str)) {
+            let until = match paused_by_tag(instance) {
                 InstancePause::NotSet => return None,
                 InstancePause::Until(until) => Some(until),
                 InstancePause::WithoutEnd => None,
@@ -219,6 +219,9 @@ fn surplus(
         })
         .count();
     let wanted = usize::try_from(slot.count).unwrap_or(usize::MAX);
+    if Mutant::SurplusIsStarted.is_on() {
+        return BTreeSet::new();
+    }
     let lacking = wanted.saturating_sub(up).saturating_sub(unseen_up);
     let mut down: Vec<&Instance> = members.iter().map(|(i, _)| *i).filter(|i| is_down(i)).collect();
     down.sort_by_key(|instance| {

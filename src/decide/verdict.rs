@@ -5,8 +5,8 @@
 
 use super::image::{ImageVerdict, image_verdict};
 use crate::model::{
-    Ailment, AilmentKind, CheckState, GroupView, Instance, InstanceMemory, InstanceState, Observation, Part,
-    StatusChecks, StoppedBy, Target, TargetHealth, TargetState,
+    Ailment, AilmentKind, CheckState, GroupView, Instance, InstanceMemory, InstanceState, Mutant,
+    Observation, Part, StatusChecks, StoppedBy, Target, TargetHealth, TargetState,
 };
 use crate::policy::{Slot, SlotState, SlotTargetGroup};
 use serde::Serialize;
@@ -160,11 +160,18 @@ fn judge_stopped(signs: &mut Signs, slot: &Slot, instance: &Instance) {
     if slot.state == SlotState::Stopped {
         return;
     }
-    let kind = match instance.stopped_by() {
+    let kind = match stopped_by(instance) {
         Some(StoppedBy::Operator) => AilmentKind::StoppedByOperator,
         _ => AilmentKind::Stopped,
     };
     signs.ails(kind, stop_evidence(instance));
+}
+
+/// Who stopped it, by AWS's reason code.
+pub(super) fn stopped_by(instance: &Instance) -> Option<StoppedBy> {
+    instance
+        .stopped_by()
+        .filter(|_| !Mutant::StopsAreAllOfAws.is_on())
 }
 
 /// AWS's own words for why an instance is in its state.

@@ -9,6 +9,7 @@ mod ids;
 mod instance;
 mod intent;
 mod memory;
+pub mod mutant;
 mod notice;
 mod observation;
 mod pause;
@@ -29,6 +30,7 @@ pub use memory::{
     Ailment, AilmentKind, Attempt, AttemptEnd, HeldBack, Incident, InstanceMemory, Retry, ServiceMemory,
     Standing, Timer,
 };
+pub use mutant::Mutant;
 pub use notice::{Notice, NoticeKind};
 pub use observation::{Coverage, Gap, Observation, Part};
 pub use pause::{InstancePause, Lease, Pause, PauseReading, PauseScope, PauseSource};

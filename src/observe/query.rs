@@ -5,6 +5,7 @@
 //! [`super::assign`].
 
 use crate::aws::InstanceFilter;
+use crate::model::Mutant;
 use crate::policy::{Policy, Selector};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +49,15 @@ pub(super) fn plan(policies: &[&Policy]) -> Vec<Query> {
         let (group, rest) = by_tags.into_iter().partition(|(tags, _)| tags.contains_key(&key));
         by_tags = rest;
         queries.extend(of_group(&key, &group));
+    }
+    if Mutant::StoppedAreNotAskedFor.is_on() {
+        let running = InstanceFilter {
+            name: "instance-state-name".to_owned(),
+            values: BTreeSet::from(["running".to_owned()]),
+        };
+        queries
+            .iter_mut()
+            .for_each(|query| query.filters.push(running.clone()));
     }
     queries
 }

@@ -95,8 +95,17 @@ impl Journal {
     /// # Errors
     /// Those of [`Store::begin_intent`]; on any of them the request must not be sent.
     pub async fn begin_intent(&self, draft: IntentDraft) -> Result<Intent, RecordError> {
+        self.begin(self.intent_of(draft)).await
+    }
+
+    /// The intent that a draft becomes; not durable before [`Journal::begin`] returns it.
+    pub fn intent_of(&self, draft: IntentDraft) -> Intent {
         let id = IntentId::new(self.env.entropy.id("intent"));
-        let intent = draft.into_intent(id, self.env.clock.now());
+        draft.into_intent(id, self.env.clock.now())
+    }
+
+    /// See [`Store::begin_intent`]. The intent that it returns says when it had become durable.
+    pub async fn begin(&self, intent: Intent) -> Result<Intent, RecordError> {
         let mut intent = self
             .run(move |store| store.begin_intent(&intent).map(|()| intent))
             .await?;

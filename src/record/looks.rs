@@ -5,9 +5,10 @@ use super::intents::{RecordedIntent, UnknownIntent, unsettled};
 use super::outbox::{delivered_keys, enqueue};
 use super::store::{Fault, Store};
 use super::{RecordError, prune};
-use crate::model::{ChannelName, JournaledIntent, Notice, ServiceMemory, ServiceName};
+use crate::model::{ChannelName, JournaledIntent, Mutant, Notice, ServiceMemory, ServiceName};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that the journal knows of one service and that a decision needs.
@@ -118,7 +119,7 @@ pub(super) fn save_memory(
     memory: &ServiceMemory,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let memory = serde_json::to_string(memory).map_err(|error| {
+    let memory = serde_json::to_string(&kept(memory)).map_err(|error| {
         Fault::Record(RecordError::Unreadable {
             entry: format!("service {service}"),
             why: error.to_string(),
@@ -132,4 +133,28 @@ pub(super) fn save_memory(
         )?
         .execute(params![service.as_str(), memory, now.as_millisecond()])?;
     Ok(())
+}
+
+/// All of it, unless a deliberate bug forgets some.
+fn kept(memory: &ServiceMemory) -> Cow<'_, ServiceMemory> {
+    let mut memory = Cow::Borrowed(memory);
+    if Mutant::AttemptsAreForgotten.is_on() {
+        let memory = memory.to_mut();
+        memory
+            .incidents
+            .values_mut()
+            .for_each(|incident| incident.attempts.clear());
+        memory
+            .instances
+            .values_mut()
+            .for_each(|instance| instance.failed_attempts.clear());
+    }
+    if Mutant::UndoneStopIsForgotten.is_on() {
+        let memory = memory.to_mut();
+        memory
+            .instances
+            .values_mut()
+            .for_each(|instance| instance.operator_stops_undone.clear());
+    }
+    memory
 }

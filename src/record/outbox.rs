@@ -8,7 +8,7 @@
 
 use super::RecordError;
 use super::store::{Fault, Store};
-use crate::model::{ChannelName, Notice, NoticeKind, ServiceName};
+use crate::model::{ChannelName, Mutant, Notice, NoticeKind, ServiceName};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params, params};
 use std::collections::BTreeSet;
@@ -93,6 +93,9 @@ impl Store {
     /// The channel has taken it.
     pub fn delivered(&mut self, delivery: &Delivery, at: Timestamp) -> Result<(), RecordError> {
         let at = at.as_millisecond();
+        if Mutant::DeliveryIsForgotten.is_on() {
+            return Ok(());
+        }
         self.write("delivered", |connection| {
             connection.execute(
                 "UPDATE outbox SET state = 'delivered', delivered_at = ?2, next_try = NULL WHERE id = ?1",

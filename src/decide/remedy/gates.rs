@@ -3,7 +3,7 @@
 use super::Case;
 use crate::decide::UnknownIntent;
 use crate::decide::hold::HoldReason;
-use crate::model::{InstancePause, IntentState, Part, Pause, PauseScope, PauseSource};
+use crate::model::{Instance, InstancePause, IntentState, Mutant, Part, Pause, PauseScope, PauseSource};
 
 /// The tag that pauses one instance.
 pub const PAUSE_TAG: &str = "keepgreen:pause";
@@ -58,7 +58,7 @@ fn pauses(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
     holds.extend(set.map(of_pause));
     let unreadable = case.input.pauses.unreadable.iter();
     holds.extend(unreadable.map(|why| HoldReason::PauseUnreadable { why: why.clone() }));
-    let tag = InstancePause::from_tag(case.instance.tags.get(PAUSE_TAG).map(String::as_str));
+    let tag = paused_by_tag(case.instance);
     if tag.holds_at(now) {
         let until = if let InstancePause::Until(until) = tag {
             Some(until)
@@ -73,6 +73,15 @@ fn pauses(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
             until,
         });
     }
+}
+
+/// What the instance's own tag says.
+pub fn paused_by_tag(instance: &Instance) -> InstancePause {
+    let tag = instance
+        .tags
+        .get(PAUSE_TAG)
+        .filter(|_| !Mutant::PauseTagIsIgnored.is_on());
+    InstancePause::from_tag(tag.map(String::as_str))
 }
 
 fn of_pause(pause: &Pause) -> HoldReason {

@@ -8,7 +8,7 @@ mod gates;
 mod start;
 mod unavailable;
 
-pub use gates::{PAUSE_TAG, source_in_words};
+pub use gates::{PAUSE_TAG, paused_by_tag, source_in_words};
 pub(crate) use start::announcement_key;
 
 use super::hold::HoldReason;

@@ -5,7 +5,7 @@
 
 use super::{Case, Proposal, Remedy, gates};
 use crate::decide::hold::HoldReason;
-use crate::model::{AilmentKind, Incident, InstanceState, Lifecycle, RepairId, RootDevice, StartOf};
+use crate::model::{AilmentKind, Incident, InstanceState, Lifecycle, Mutant, RepairId, RootDevice, StartOf};
 use std::time::Duration;
 
 /// The least grace of a person's stop that could not be announced to anybody.
@@ -102,7 +102,7 @@ fn of_operator(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
         .memory
         .and_then(|memory| memory.timers.get(&AilmentKind::StoppedByOperator));
     let lasted = timer.map_or(Duration::ZERO, |timer| timer.lasted);
-    if lasted < grace {
+    if lasted < grace && !Mutant::GraceIsSkipped.is_on() {
         let why = if announced {
             "a person stopped it; people were told that it will be started"
         } else {
