@@ -22,8 +22,8 @@ use super::deliver::{Delivery, Parcel};
 use super::fault::{CallFacts, Fault, Rules, When};
 use super::oracle::{Declared, Oracle, Violation};
 use super::trace::{self, CallRecord, Outcome, Trace};
-use super::world::World;
 use super::world::api::Operation;
+use super::world::{Staleness, World};
 
 /// More calls at one instant of virtual time are a loop that does not wait: each call takes at least a millisecond,
 /// so only that many at once could be honest.
@@ -126,9 +126,47 @@ impl Cloud {
         self.lock().faults.clear();
     }
 
-    /// What the policies of this run say; without it nothing belongs to anybody, and any mutation breaks S1.
+    /// What the policies of this run say from now on; without it nothing belongs to anybody, and any mutation breaks S1.
     pub fn declare(&self, declared: Declared) {
-        self.lock().oracle.declare(declared);
+        let now = self.clock.now();
+        self.lock().oracle.declare(now, declared);
+    }
+
+    /// Somebody has just ended the quarantine of a service (`keepgreen resume`).
+    pub fn released(&self, service: &str) {
+        let now = self.clock.now();
+        self.lock().oracle.released(now, service);
+    }
+
+    /// From now on this text is a secret: no request to AWS, log, journal or message of the controller may contain it.
+    pub fn keep_secret(&self, secret: &str) {
+        self.lock().oracle.keep_secret(secret);
+    }
+
+    /// No further faults of calls, no stale reads, no further meddling: from now on the run is to become stable (L1).
+    pub fn calm(&self) {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        state.advance(now);
+        state.faults.clear();
+        state.meddlers.clear();
+        state.script.clear();
+        state.world.set_staleness(Staleness::default());
+        state.oracle.calm(now);
+    }
+
+    /// The run is over: judges what can only be judged at its end. Returns everything that was broken.
+    pub fn finish(&self) -> Vec<Violation> {
+        let mut state = self.lock();
+        state.advance(self.clock.now());
+        let State { oracle, world, .. } = &mut *state;
+        oracle.finish(world);
+        oracle.violations().to_vec()
+    }
+
+    /// Every invariant with how often its premise held so far; for `oracle::awaits::check`.
+    pub fn premises(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().oracle.premises()
     }
 
     /// Which invariants were broken so far.
@@ -275,6 +313,8 @@ impl State {
             act(&mut self.world);
         }
         self.world.step(now);
+        let State { oracle, world, .. } = self;
+        oracle.observe(world);
     }
 }
 

@@ -137,6 +137,7 @@ impl State {
         fault: Option<&Fault>,
     ) -> Response {
         let now = self.world.now();
+        let params = parcel.params();
         if let Actor::Controller { incarnation, dry_run } = actor {
             let sent = parcel.sent;
             let arrival = Arrival {
@@ -145,6 +146,7 @@ impl State {
                 incarnation,
                 dry_run,
                 request,
+                params: &params,
                 world: &self.world,
             };
             self.oracle.judge(&arrival);
@@ -176,7 +178,7 @@ impl State {
                 Fault::AppliedNoAnswer | Fault::AppliedReset | Fault::Truncated | Fault::RefuseAfterEffect(_)
             )
         );
-        if let (Actor::Controller { incarnation, dry_run }, true) = (actor, is_readable) {
+        if let Actor::Controller { incarnation, dry_run } = actor {
             let sent = parcel.sent;
             let arrival = Arrival {
                 number,
@@ -184,9 +186,15 @@ impl State {
                 incarnation,
                 dry_run,
                 request,
+                params: &params,
                 world: &self.world,
             };
-            self.oracle.shown(&arrival, &response);
+            if is_done(fault) {
+                self.oracle.effected(&arrival, &response);
+            }
+            if is_readable {
+                self.oracle.shown(&arrival, &response);
+            }
         }
         response
     }
@@ -271,6 +279,14 @@ fn understand(world: &World, endpoint: &Endpoint, parcel: &Parcel) -> Result<Req
             message: "no such endpoint".to_owned(),
         }),
     }
+}
+
+/// The world itself has done what was asked for, if it agreed.
+fn is_done(fault: Option<&Fault>) -> bool {
+    !matches!(
+        fault,
+        Some(Fault::Refuse(_) | Fault::Hang | Fault::HtmlError(_) | Fault::NothingDone)
+    )
 }
 
 /// What a fault makes of an answer on its way back.

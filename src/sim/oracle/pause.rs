@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::Case;
+use super::case::Case;
 use crate::sim::world::{Instance, Parameter, later};
 
 /// A pause that holds now.
@@ -16,12 +16,12 @@ pub(super) struct Readable {
 /// The pause that has been readable longest, if the instance is paused.
 pub(super) fn readable_since(case: &Case, instance: &Instance) -> Option<Readable> {
     let names = || {
-        case.declared
+        case.newest
             .services_of(instance)
             .map(|(service, _)| service.name.as_str())
     };
     let mut found = Vec::new();
-    for pause in &case.declared.pauses {
+    for pause in &case.newest.pauses {
         let concerns = pause
             .service
             .as_deref()
@@ -34,7 +34,7 @@ pub(super) fn readable_since(case: &Case, instance: &Instance) -> Option<Readabl
             });
         }
     }
-    if let Some((scope, base)) = &case.declared.pause_parameter {
+    if let Some((scope, base)) = &case.newest.pause_parameter {
         let own = names().map(|name| format!("{base}/{name}"));
         for name in std::iter::once(base.clone()).chain(own) {
             let parameter = case.arrival.world.parameter(scope, &name);

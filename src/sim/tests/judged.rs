@@ -1,5 +1,9 @@
 //! The oracles: each is shown a run that breaks its invariant, and must say so; and a sound run, and must not.
 
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnector, HttpConnectorSettings};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+use aws_smithy_types::body::SdkBody;
 use tokio::time::sleep;
 
 use super::*;
@@ -7,27 +11,27 @@ use crate::sim::fault::{Fault, When};
 use crate::sim::oracle::{Declared, OperatorStop, Pause, Select, Service, Slot};
 use crate::sim::world::{InstanceSpec, Scope, Staleness, incident};
 
-const PAUSE: &str = "/keepgreen/pause";
+pub(super) const PAUSE: &str = "/keepgreen/pause";
 
-fn declared() -> Declared {
+pub(super) fn declared() -> Declared {
     let scope = Scope::new(ACCOUNT, REGION);
     let slots = [("blue", "tis-prod-blue"), ("green", "tis-prod-green")];
     Declared {
         services: vec![Service::by_name("tis", scope.clone(), &slots)],
         mutations_per_hour: Some(60),
         pause_parameter: Some((scope, PAUSE.to_owned())),
-        pauses: Vec::new(),
+        ..Declared::default()
     }
 }
 
-struct Controller {
-    cloud: Cloud,
-    ec2: aws_sdk_ec2::Client,
-    ssm: aws_sdk_ssm::Client,
+pub(super) struct Controller {
+    pub(super) cloud: Cloud,
+    pub(super) ec2: aws_sdk_ec2::Client,
+    pub(super) ssm: aws_sdk_ssm::Client,
 }
 
 impl Controller {
-    fn new(cloud: &Cloud, life: &Incarnation) -> Self {
+    pub(super) fn new(cloud: &Cloud, life: &Incarnation) -> Self {
         let sdk = sdk_of(cloud, life, ACCOUNT, REGION);
         Self {
             cloud: cloud.clone(),
@@ -36,16 +40,16 @@ impl Controller {
         }
     }
 
-    async fn look(&self) {
+    pub(super) async fn look(&self) {
         self.ec2.describe_instances().send().await.unwrap();
         let _ = self.ssm.get_parameter().name(PAUSE).send().await;
     }
 
-    async fn start(&self, id: &str) {
+    pub(super) async fn start(&self, id: &str) {
         let _ = self.ec2.start_instances().instance_ids(id).send().await;
     }
 
-    fn broken(&self) -> Vec<&'static str> {
+    pub(super) fn broken(&self) -> Vec<&'static str> {
         let mut names: Vec<_> = self.cloud.violations().iter().map(|v| v.invariant).collect();
         names.dedup();
         names
@@ -53,7 +57,7 @@ impl Controller {
 }
 
 /// Green is stopped by AWS and long down; then the test goes on.
-fn judged<F: Future<Output = Vec<&'static str>>>(
+pub(super) fn judged<F: Future<Output = Vec<&'static str>>>(
     declared: Declared,
     test: impl FnOnce(Controller) -> F,
 ) -> Vec<&'static str> {
@@ -92,11 +96,7 @@ fn s1_a_stranger_or_a_doubly_selected_instance_is_not_ours() {
     assert_eq!(broken, ["S1 Ownership"]);
     let mut twice = declared();
     let select = Select::Ids(vec![incident::GREEN.to_owned()]);
-    twice.services[0].slots.push(Slot {
-        name: "also".into(),
-        select,
-        idle: false,
-    });
+    twice.services[0].slots.push(Slot::new("also", select));
     let broken = judged(twice, |c| async move {
         c.look().await;
         c.start(incident::GREEN).await;
@@ -339,11 +339,14 @@ fn s16_the_look_is_fresh_and_includes_own_writes() {
 
 #[test]
 fn s18_a_persons_stop_is_handled_as_the_policy_says() {
-    let run = |rule: OperatorStop, wait: u64, again: bool| {
+    let run = |rule: OperatorStop, told: bool, wait: u64, again: bool| {
         let mut declared = declared();
         declared.services[0].operator_stop = rule;
         judged(declared, move |c| async move {
             c.cloud.world(|w| assert!(w.stop_by_person(incident::BLUE)));
+            if told {
+                post(&c.cloud, incident::BLUE).await;
+            }
             sleep(seconds(wait)).await;
             c.look().await;
             c.start(incident::BLUE).await;
@@ -358,10 +361,34 @@ fn s18_a_persons_stop_is_handled_as_the_policy_says() {
         })
     };
     let after = OperatorStop::StartAfter(seconds(900));
-    assert_eq!(run(after, 600, false), ["S18 Others' intent"]);
-    assert_eq!(run(after, 1000, false), [""; 0]);
-    assert_eq!(run(after, 1000, true), ["S18 Others' intent"]);
-    assert_eq!(run(OperatorStop::Leave, 86_400, false), ["S18 Others' intent"]);
+    assert_eq!(run(after, true, 600, false), ["S18 Others' intent"]);
+    assert_eq!(run(after, true, 1000, false), [""; 0]);
+    assert_eq!(
+        run(after, false, 1000, false),
+        ["S18 Others' intent"],
+        "nobody was told"
+    );
+    assert_eq!(run(after, false, 3700, false), [""; 0]);
+    assert_eq!(run(after, true, 1000, true), ["S18 Others' intent"]);
+    assert_eq!(
+        run(OperatorStop::Leave, true, 86_400, false),
+        ["S18 Others' intent"]
+    );
+}
+
+/// Somebody tells the channel about an instance.
+async fn post(cloud: &Cloud, about: &str) {
+    let settings = HttpConnectorSettings::builder()
+        .read_timeout(READ_TIMEOUT)
+        .build();
+    let parts = RuntimeComponentsBuilder::for_tests().build().unwrap();
+    let connector = cloud
+        .http_client(&Incarnation::controller(1))
+        .http_connector(&settings, &parts);
+    let mut request = HttpRequest::new(SdkBody::from(format!("{{\"text\":\"{about}\"}}")));
+    request.set_method("POST").unwrap();
+    request.set_uri("https://hooks.slack.test/x").unwrap();
+    connector.call(request).await.unwrap();
 }
 
 #[test]

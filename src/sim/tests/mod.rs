@@ -5,6 +5,7 @@ mod eyes;
 mod faults;
 mod images;
 mod judged;
+mod judged_later;
 mod life;
 mod own;
 mod reads;

@@ -59,6 +59,13 @@ impl World {
             .map_or(&[], |webhook| webhook.posts.as_slice())
     }
 
+    /// Somebody has received a message since `since` that names `what`.
+    pub fn was_told_of(&self, what: &str, since: Timestamp) -> bool {
+        let posts = self.webhooks.values().flat_map(|webhook| &webhook.posts);
+        let mut told = posts.filter(|post| post.at >= since && post.status == Some(200));
+        told.any(|post| post.body.contains(what))
+    }
+
     /// The host is a webhook of this world.
     pub fn has_webhook(&self, host: &str) -> bool {
         self.webhooks.contains_key(host)

@@ -1,0 +1,224 @@
+//! What an invariant's function gets to see: the call, the world before it, what is declared, and what was sent before.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::declared::{Declared, Service};
+use super::{HOUR, LOOK_AGE_MAX};
+use crate::sim::world::api::{Answer, Operation, Refusal, Request, Response};
+use crate::sim::world::{Instance, State, World, earlier};
+
+/// What happened to instances and services is remembered for so long: the longest that an invariant asks back.
+const MEMORY: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// One call of the controller that arrives, with all that an invariant may look at.
+pub(in crate::sim) struct Arrival<'a> {
+    pub(in crate::sim) number: u64,
+    /// When it left the controller.
+    pub(in crate::sim) sent: Timestamp,
+    pub(in crate::sim) incarnation: u32,
+    pub(in crate::sim) dry_run: bool,
+    pub(in crate::sim) request: &'a Request,
+    /// The request's parameters, sorted.
+    pub(in crate::sim) params: &'a str,
+    /// Before the request takes effect, at the moment it arrives.
+    pub(in crate::sim) world: &'a World,
+}
+
+/// A start that AWS accepted.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    pub(super) at: Timestamp,
+    /// It was running with its checks passed at some moment since.
+    pub(super) was_sound: bool,
+    /// It fell back before it ever was.
+    pub(super) failed: bool,
+}
+
+impl Attempt {
+    /// Nothing good has come of it, nor of anything since.
+    pub(super) fn is_for_nothing(&self) -> bool {
+        self.failed && !self.was_sound
+    }
+}
+
+/// What was sent and seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// When, from which account: the last hour's mutations.
+    pub(super) mutations: VecDeque<(Timestamp, String)>,
+    /// Mutations not answered yet, by call number, with the services they touch.
+    pub(super) in_flight: BTreeMap<u64, Vec<String>>,
+    /// Life and instance: when the last DescribeInstances that showed it was sent.
+    pub(super) looks: BTreeMap<(u32, String), Timestamp>,
+    /// When a mutation of the instance last took effect.
+    pub(super) own_writes: BTreeMap<String, Timestamp>,
+    /// Life: when the pause parameter was last read, and whether that told anything.
+    pub(super) pause_reads: BTreeMap<u32, (Timestamp, bool)>,
+    /// When the controller last started an instance that a person had stopped.
+    pub(super) overruled: BTreeMap<String, Timestamp>,
+    /// Starts that AWS accepted, by instance, oldest first.
+    pub(super) attempts: BTreeMap<String, VecDeque<Attempt>>,
+    /// What must never be seen.
+    pub(super) secrets: BTreeSet<String>,
+    /// Quarantine of this service was last ended then: by a person, or by another policy.
+    pub(super) released: BTreeMap<String, Timestamp>,
+}
+
+impl Memory {
+    /// A mutation arrives.
+    pub(super) fn sent(&mut self, arrival: &Arrival, declared: &Declared) {
+        let now = arrival.world.now();
+        while self.mutations.front().is_some_and(|(at, _)| *at + HOUR <= now) {
+            self.mutations.pop_front();
+        }
+        let account = arrival.request.caller.account.clone();
+        self.mutations.push_back((arrival.sent, account));
+        let mut services = Vec::new();
+        for id in arrival.request.operation.subjects() {
+            self.own_writes.insert(id.to_owned(), now);
+            let Some(instance) = arrival.world.instance(id) else {
+                continue;
+            };
+            services.extend(
+                declared
+                    .services_of(instance)
+                    .map(|(service, _)| service.name.clone()),
+            );
+            if was_stopped_by_person(instance) {
+                self.overruled.insert(id.to_owned(), now);
+            }
+        }
+        self.in_flight.insert(arrival.number, services);
+    }
+
+    /// The world answered, and the controller can read it.
+    pub(super) fn shown(&mut self, arrival: &Arrival, response: &Response, declared: &Declared) {
+        if let Ok(Answer::Instances { items, .. }) = response {
+            for instance in items {
+                self.looks
+                    .insert((arrival.incarnation, instance.id.clone()), arrival.sent);
+            }
+        }
+        let names: &[String] = match &arrival.request.operation {
+            Operation::GetParameter { name } => std::slice::from_ref(name),
+            Operation::GetParameters { names } => names,
+            _ => return,
+        };
+        let Some((_, pause)) = &declared.pause_parameter else {
+            return;
+        };
+        if names.iter().any(|name| name.starts_with(pause.as_str())) {
+            let told = match response {
+                Ok(_) => true,
+                // Not set is an answer too.
+                Err(error) => {
+                    matches!(&error.refusal, Refusal::Service { code, .. } if code == "ParameterNotFound")
+                }
+            };
+            self.pause_reads
+                .insert(arrival.incarnation, (arrival.world.now(), told));
+        }
+    }
+
+    /// The world did what the call asked for.
+    pub(super) fn effected(&mut self, arrival: &Arrival) {
+        let now = arrival.world.now();
+        if let Operation::StartInstances { ids, dry_run: false } = &arrival.request.operation {
+            for id in ids {
+                let attempts = self.attempts.entry(id.clone()).or_default();
+                attempts.push_back(Attempt {
+                    at: now,
+                    was_sound: false,
+                    failed: false,
+                });
+                while attempts.front().is_some_and(|first| first.at + MEMORY < now) {
+                    attempts.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Follow what became of the latest starts.
+    pub(super) fn observe(&mut self, world: &World, since: Timestamp) {
+        for (id, attempts) in &mut self.attempts {
+            let Some(last) = attempts.back_mut().filter(|a| !a.was_sound) else {
+                continue;
+            };
+            for life in world.instance_since(id, since.max(last.at)) {
+                if life.state_since >= last.at {
+                    last.was_sound |= life.state == State::Running && passed(&life);
+                    last.failed |= !last.was_sound && matches!(life.state, State::Stopping | State::Stopped);
+                }
+            }
+        }
+    }
+}
+
+/// Its status checks say that all is well.
+fn passed(instance: &Instance) -> bool {
+    use crate::sim::world::CheckStatus::Ok;
+    instance.system_check == Ok && instance.instance_check == Ok
+}
+
+/// A person, or a scheduler in a person's name, stopped it.
+pub(super) fn was_stopped_by_person(instance: &Instance) -> bool {
+    let code = instance.reason.as_ref().map_or("", |reason| reason.code.as_str());
+    instance.state == State::Stopped && code.starts_with("Client.UserInitiated")
+}
+
+/// What an invariant's function gets to see.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub(super) arrival: &'a Arrival<'a>,
+    /// What was in force at some moment of the window; another function's case may have another.
+    pub(super) declared: &'a Declared,
+    /// What is in force now.
+    pub(super) newest: &'a Declared,
+    pub(super) memory: &'a Memory,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn operation(&self) -> &'a Operation {
+        &self.arrival.request.operation
+    }
+
+    pub(super) fn world(&self) -> &'a World {
+        self.arrival.world
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.arrival.world.now()
+    }
+
+    /// Since when the controller's look may rightly be what it knows.
+    pub(super) fn window(&self) -> Timestamp {
+        let staleness = self.arrival.world.staleness();
+        earlier(
+            self.arrival.sent,
+            LOOK_AGE_MAX + staleness.reads_lag.max(staleness.own_writes_hidden),
+        )
+    }
+
+    /// The instances that the request names, each as what it was at some moment of the window.
+    pub(super) fn named(&self) -> Vec<(&'a str, Vec<Arc<Instance>>)> {
+        let ids = self.operation().subjects().into_iter();
+        ids.map(|id| (id, self.arrival.world.instance_since(id, self.window())))
+            .collect()
+    }
+
+    /// The services that own what the request names.
+    pub(super) fn services(&self) -> impl Iterator<Item = &'a Service> {
+        let (world, declared) = (self.world(), self.declared);
+        let ids = self.operation().subjects().into_iter();
+        let mut services: Vec<&Service> = ids
+            .filter_map(|id| world.instance(id))
+            .flat_map(|instance| declared.services_of(instance).map(|(service, _)| service))
+            .collect();
+        services.dedup_by(|a, b| a.name == b.name);
+        services.into_iter()
+    }
+}
