@@ -6,6 +6,7 @@
 use crate::pause::DEFAULT_LENGTH;
 use crate::policy::{format_duration, parse_duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -114,6 +115,12 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Print the JSON Schema of policy files, for editors
     Schema(SchemaArgs),
+    /// Play AWS on a port, for any AWS client
+    ///
+    /// EC2, load balancers, Auto Scaling groups, parameters and roles, with their states, limits and errors, in memory. Point
+    /// a client at it with AWS_ENDPOINT_URL. GET /_sim lists the control routes, which move its time, stop its instances,
+    /// lose its answers.
+    Sim(SimArgs),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -209,6 +216,24 @@ pub struct SchemaArgs {
     pub rest: Rest,
 }
 
+#[derive(Args, Clone, Debug)]
+pub struct SimArgs {
+    /// Where to listen; with port 0 on a free port. `listening on ADDR` on stderr says when it is ready, and where
+    #[arg(long, value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// How many of its seconds pass in one; 0: its time stands still but for POST /_sim/advance
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(..=FASTEST))]
+    pub speed: u32,
+    /// Repeats the durations and ids of an earlier world [default: drawn, and shown]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// A day a second: faster, a client could not see anything happen.
+const FASTEST: i64 = 86_400;
+
 impl Cli {
     /// The common options, wherever they stood.
     pub fn common(&self) -> Common {
@@ -219,6 +244,7 @@ impl Cli {
             Command::Check(args) => args.common.clone(),
             Command::Pause(args) => args.common.clone(),
             Command::Resume(args) => args.common.clone(),
+            Command::Sim(args) => args.common.clone(),
             Command::Schema(args) => Common {
                 config: None,
                 rest: args.rest.clone(),

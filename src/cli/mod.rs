@@ -24,6 +24,7 @@ mod resume;
 mod run;
 mod schema;
 mod side;
+mod sim;
 mod status;
 mod table;
 mod wake;
@@ -78,6 +79,7 @@ fn dispatch(command: Command, common: &Common) -> Outcome {
         Command::Explain(args) => block_on(explain::explain(&args.service, common)),
         Command::Pause(args) => block_on(pause::pause(&args, common)),
         Command::Resume(args) => block_on(resume::resume(&args, common)),
+        Command::Sim(args) => block_on(sim::sim(&args)),
     }
 }
 

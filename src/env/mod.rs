@@ -7,12 +7,14 @@ mod blocking;
 mod clock;
 mod entropy;
 mod post;
+mod scaled;
 
 pub use backoff::Backoff;
 pub use blocking::{Blocking, BlockingFailed};
 pub use clock::{Clock, VirtualClock};
 pub use entropy::Entropy;
 pub use post::{ANSWER_KEPT_BYTES, PostError, Posted, Poster};
+pub use scaled::ScaledClock;
 
 /// What every part of the program needs of the outside, in one cheap clone.
 #[derive(Clone, Debug)]

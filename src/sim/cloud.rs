@@ -55,18 +55,7 @@ impl Cloud {
     /// A cloud around a world, whose time begins to run now. Call it inside the runtime.
     pub fn new(seed: u64, world: World) -> Self {
         let clock = SimClock::new(world.now());
-        let state = State {
-            world,
-            faults: Rules::default(),
-            meddlers: Rules::default(),
-            script: BTreeMap::new(),
-            scripted: 0,
-            trace: Trace::default(),
-            oracle: Oracle::default(),
-            // Latencies draw from their own numbers, so that a further call leaves the world's course alone.
-            rng: fastrand::Rng::with_seed(seed ^ 0x6c61_7465_6e63_7921),
-            instant: None,
-        };
+        let state = State::new(seed, world);
         Self {
             clock,
             state: Arc::new(Mutex::new(state)),
@@ -221,25 +210,7 @@ impl Cloud {
     pub(super) fn begin(&self, sender: &Incarnation, call: u64, parcel: &mut Parcel) -> Result<u64, String> {
         let mut state = self.lock();
         let now = self.clock.now();
-        parcel.sent = now;
-        let account = parcel.account(&state.world);
-        let (params, params_hash) = trace::abridge(&parcel.params());
-        let number = state.trace.begin(CallRecord {
-            number: 0,
-            call,
-            actor: sender.actor(),
-            sent: now,
-            ended: None,
-            service: parcel.service_name(),
-            action: parcel.action.clone(),
-            account,
-            region: parcel.region(),
-            subjects: parcel.operation().map(subjects_of).unwrap_or_default(),
-            params,
-            params_hash,
-            is_write: parcel.operation().is_some_and(|o| o.is_write()),
-            outcome: Outcome::Open,
-        });
+        let number = state.begin(now, sender.actor(), call, parcel);
         #[expect(
             clippy::disallowed_methods,
             reason = "tokio's paused clock is the simulation's own"
@@ -261,12 +232,7 @@ impl Cloud {
 
     /// The fault that strikes a call, decided once, as it leaves.
     pub(super) fn fault_of(&self, parcel: &Parcel) -> Option<Fault> {
-        let mut state = self.lock();
-        let account = parcel.account(&state.world);
-        state
-            .faults
-            .strike(&parcel.facts(&account))
-            .map(|fault| fault.clone())
+        self.lock().fault_of(parcel)
     }
 
     /// A call arrives.
@@ -277,20 +243,11 @@ impl Cloud {
         parcel: &Parcel,
         fault: Option<&Fault>,
     ) -> Delivery {
-        let mut state = self.lock();
-        state.advance(self.clock.now());
-        let account = parcel.account(&state.world);
-        let State { meddlers, world, .. } = &mut *state;
-        if let Some(meddle) = meddlers.strike(&parcel.facts(&account)) {
-            meddle(world);
-        }
-        state.deliver(number, actor, parcel, fault)
+        self.lock().arrive(self.clock.now(), number, actor, parcel, fault)
     }
 
     pub(super) fn end(&self, number: u64, outcome: Outcome) {
-        let mut state = self.lock();
-        state.trace.end(number, self.clock.now(), outcome);
-        state.oracle.settled(number);
+        self.lock().end(self.clock.now(), number, outcome);
     }
 
     /// How long a request travels, and how long its answer: a millisecond at least, each way.
@@ -302,8 +259,78 @@ impl Cloud {
 }
 
 impl State {
+    pub(super) fn new(seed: u64, world: World) -> Self {
+        Self {
+            world,
+            faults: Rules::default(),
+            meddlers: Rules::default(),
+            script: BTreeMap::new(),
+            scripted: 0,
+            trace: Trace::default(),
+            oracle: Oracle::default(),
+            // Latencies draw from their own numbers, so that a further call leaves the world's course alone.
+            rng: fastrand::Rng::with_seed(seed ^ 0x6c61_7465_6e63_7921),
+            instant: None,
+        }
+    }
+
+    /// A call leaves its sender at `now`: its number in the trace.
+    pub(super) fn begin(&mut self, now: Timestamp, actor: Actor, call: u64, parcel: &mut Parcel) -> u64 {
+        parcel.sent = now;
+        let account = parcel.account(&self.world);
+        let (params, params_hash) = trace::abridge(&parcel.params());
+        self.trace.begin(CallRecord {
+            number: 0,
+            call,
+            actor,
+            sent: now,
+            ended: None,
+            service: parcel.service_name(),
+            action: parcel.action.clone(),
+            account,
+            region: parcel.region(),
+            subjects: parcel.operation().map(subjects_of).unwrap_or_default(),
+            params,
+            params_hash,
+            is_write: parcel.operation().is_some_and(|o| o.is_write()),
+            outcome: Outcome::Open,
+        })
+    }
+
+    /// The fault that strikes a call; counts it.
+    pub(super) fn fault_of(&mut self, parcel: &Parcel) -> Option<Fault> {
+        let account = parcel.account(&self.world);
+        self.faults
+            .strike(&parcel.facts(&account))
+            .map(|fault| fault.clone())
+    }
+
+    /// A call arrives at `now`.
+    pub(super) fn arrive(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        actor: Actor,
+        parcel: &Parcel,
+        fault: Option<&Fault>,
+    ) -> Delivery {
+        self.advance(now);
+        let account = parcel.account(&self.world);
+        let State { meddlers, world, .. } = self;
+        if let Some(meddle) = meddlers.strike(&parcel.facts(&account)) {
+            meddle(world);
+        }
+        self.deliver(number, actor, parcel, fault)
+    }
+
+    /// A call has ended at `now`, so.
+    pub(super) fn end(&mut self, now: Timestamp, number: u64, outcome: Outcome) {
+        self.trace.end(number, now, outcome);
+        self.oracle.settled(number);
+    }
+
     /// Let everything happen that is due by `now`, the script's acts at their own times.
-    fn advance(&mut self, now: Timestamp) {
+    pub(super) fn advance(&mut self, now: Timestamp) {
         while let Some(entry) = self.script.first_entry() {
             if entry.key().0 > now {
                 break;

@@ -42,8 +42,13 @@ pub(super) enum Delivery {
 }
 
 impl Parcel {
+    /// A request that goes where its host says.
     pub(super) fn new(request: HttpRequest) -> Self {
-        let endpoint = address::endpoint_of(&request);
+        Self::to(address::endpoint_of(&request), request)
+    }
+
+    /// A request to `endpoint`.
+    pub(super) fn to(endpoint: Option<Endpoint>, request: HttpRequest) -> Self {
         let action = match &endpoint {
             Some(endpoint) => wire::action_of(endpoint.service, &request),
             None => request.method.clone(),
@@ -254,7 +259,7 @@ impl State {
         delivery
     }
 
-    fn request_id(&mut self) -> String {
+    pub(super) fn request_id(&mut self) -> String {
         let (a, b) = (self.rng.u64(..), self.rng.u64(..));
         let (high, low) = (a >> 32, a & 0xffff_ffff);
         let (mid, last) = (low >> 16, b & 0xffff_ffff_ffff);

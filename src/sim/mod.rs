@@ -16,6 +16,7 @@
 //! - [`fault`], [`crash`]: what goes wrong, and where the process dies.
 //! - [`stage`]: the controller itself, one process life after another.
 //! - [`cloud`]: the handle that tests hold; [`connector`]: the seam; [`clock`], [`runtime`]: virtual time.
+//! - [`port`]: the same world on a TCP port, on a clock of its own, for any AWS client.
 //!
 //! A test is: [`runtime()`] → [`Cloud::new`] around a world of [`world::WorldBuilder`] → SDK clients over
 //! [`Cloud::http_client`] → levers (`cloud.world(|w| w.stop_by_aws(…))`, [`Cloud::inject`], [`Cloud::at`]) → assert on
@@ -28,6 +29,7 @@ pub mod crash;
 mod deliver;
 pub mod fault;
 pub mod oracle;
+pub mod port;
 pub mod runtime;
 pub mod stage;
 #[cfg(test)]

@@ -93,19 +93,34 @@ impl fmt::Display for CallRecord {
 #[derive(Debug, Default)]
 pub(super) struct Trace {
     calls: Vec<CallRecord>,
+    /// How many calls before these were forgotten.
+    forgotten: usize,
+    /// Forget the oldest beyond twice this many. `None`: none, so that the whole run has its hash.
+    kept: Option<usize>,
 }
 
 impl Trace {
+    /// Keep the last `calls` at least, and not many more.
+    pub(super) fn keep(&mut self, calls: usize) {
+        self.kept = Some(calls);
+    }
+
     pub(super) fn begin(&mut self, mut record: CallRecord) -> u64 {
-        record.number = self.calls.len() as u64 + 1;
+        if let Some(kept) = self.kept.filter(|kept| self.calls.len() >= kept * 2) {
+            self.forgotten += kept;
+            self.calls.drain(..kept);
+        }
+        record.number = (self.forgotten + self.calls.len()) as u64 + 1;
         let number = record.number;
         self.calls.push(record);
         number
     }
 
     pub(super) fn end(&mut self, number: u64, at: Timestamp, outcome: Outcome) {
-        let index = usize::try_from(number).unwrap_or(usize::MAX).wrapping_sub(1);
-        if let Some(record) = self.calls.get_mut(index).filter(|r| r.outcome == Outcome::Open) {
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        let index = number.checked_sub(self.forgotten + 1);
+        let record = index.and_then(|index| self.calls.get_mut(index));
+        if let Some(record) = record.filter(|r| r.outcome == Outcome::Open) {
             record.ended = Some(at);
             record.outcome = outcome;
         }

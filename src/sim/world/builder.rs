@@ -27,6 +27,7 @@ pub struct WorldBuilder {
     throttling: bool,
     accounts: BTreeSet<String>,
     roles: Vec<Role>,
+    open_to: Option<String>,
     images: Vec<ImageSpec>,
     instances: Vec<InstanceSpec>,
     target_groups: Vec<TargetGroupSpec>,
@@ -44,6 +45,7 @@ impl WorldBuilder {
             throttling: true,
             accounts: BTreeSet::from([ACCOUNT.to_owned()]),
             roles: Vec::new(),
+            open_to: None,
             images: Vec::new(),
             instances: Vec::new(),
             target_groups: Vec::new(),
@@ -80,6 +82,12 @@ impl WorldBuilder {
             arn: arn.to_owned(),
             external_id: external_id.map(str::to_owned),
         });
+        self
+    }
+
+    /// Any access key is one of `account`'s, but for twelve digits, which are that account's; any role can be assumed.
+    pub fn open_to(mut self, account: &str) -> Self {
+        self.open_to = Some(account.to_owned());
         self
     }
 
@@ -132,6 +140,7 @@ impl WorldBuilder {
                 .map(|a| (World::access_key(a), key(a)))
                 .collect(),
             roles: self.roles.into_iter().map(|r| (r.arn.clone(), r)).collect(),
+            open_to: self.open_to,
             instances: BTreeMap::new(),
             images: BTreeMap::new(),
             target_groups: BTreeMap::new(),

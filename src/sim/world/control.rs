@@ -52,6 +52,15 @@ impl World {
         living
     }
 
+    /// A person reboots it.
+    pub fn reboot_by_person(&mut self, id: &str) -> bool {
+        let running = self.state_of(id) == Some(State::Running);
+        if running {
+            self.reboot(id);
+        }
+        running
+    }
+
     /// A person sets a tag, or with `None` deletes it.
     pub fn retag(&mut self, id: &str, key: &str, value: Option<&str>) -> bool {
         let known = self.instance(id).is_some();

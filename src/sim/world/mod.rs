@@ -105,6 +105,8 @@ pub struct World {
     /// Access key → who that is.
     keys: BTreeMap<String, identity::Key>,
     roles: BTreeMap<String, Role>,
+    /// Any access key is one of this account's, any role can be assumed. `None`: only what is known here.
+    open_to: Option<String>,
     instances: BTreeMap<String, Versioned<Instance>>,
     images: BTreeMap<String, Image>,
     target_groups: BTreeMap<String, TargetGroup>,

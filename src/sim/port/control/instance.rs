@@ -1,0 +1,182 @@
+//! What happens to instances behind their owner's back.
+
+use super::fields::{Fields, Refused};
+use super::{Port, Route, field};
+use crate::sim::world::{App, Check, World, later};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        method: "POST",
+        path: "/_sim/instance",
+        fields: &[
+            field("id", "an instance's id"),
+            field(
+                "action",
+                "stop, start, terminate, reboot, impair, mend, app, fail-starts, poison, hide or retag",
+            ),
+            field("by", "for stop: aws (the default), person or guest"),
+            field(
+                "code",
+                "for stop by aws: the state reason's code (default Server.ScheduledStop); for poison: the error's code, without \
+                 it the poison ends",
+            ),
+            field("check", "for impair and mend: system, instance or attached-ebs"),
+            field("app", "for app: serving, broken, boots-forever or shuts-down"),
+            field(
+                "seconds",
+                "for app shuts-down: how long after each boot; for hide: for how long",
+            ),
+            field("times", "for fail-starts: how many starts, from 0"),
+            field("key", "for retag: the tag's key"),
+            field(
+                "value",
+                "for retag: the tag's value; without it the tag is deleted",
+            ),
+        ],
+        what: "Does something to an instance as AWS, a person or its own guest would.",
+        act: instance,
+    },
+    Route {
+        method: "POST",
+        path: "/_sim/event",
+        fields: &[
+            field("id", "an instance's id"),
+            field(
+                "code",
+                "instance-retirement, instance-stop, instance-reboot, system-reboot or system-maintenance",
+            ),
+            field("seconds", "AWS carries it out so long from now"),
+            field("at", "or at this RFC 3339 time"),
+            field(
+                "cancel",
+                "instead of the others: the id of an event that is called off",
+            ),
+        ],
+        what: "Announces a scheduled event of an instance, which is carried out at its time, or calls one off.",
+        act: event,
+    },
+];
+
+const ACTIONS: &[(&str, Act)] = &[
+    ("stop", stop),
+    ("start", |w, id, _| Ok(w.start_by_person(id))),
+    ("terminate", |w, id, _| Ok(w.terminate(id))),
+    ("reboot", |w, id, _| Ok(w.reboot_by_person(id))),
+    ("impair", |w, id, f| Ok(w.impair(id, check(f)?))),
+    ("mend", |w, id, f| Ok(w.mend(id, check(f)?))),
+    ("app", |w, id, f| Ok(w.set_app(id, app(f)?))),
+    ("fail-starts", |w, id, f| {
+        let times = f.required("times", f.number("times")?)?;
+        Ok(w.fail_start(id, times))
+    }),
+    ("poison", |w, id, f| Ok(w.poison(id, f.text("code")?.as_deref()))),
+    ("hide", |w, id, f| {
+        let until = later(w.now(), f.required("seconds", f.seconds("seconds")?)?);
+        w.hide_instance(id, until);
+        Ok(true)
+    }),
+    ("retag", |w, id, f| {
+        let key = f.required("key", f.text("key")?)?;
+        Ok(w.retag(id, &key, f.any_text("value")?.as_deref()))
+    }),
+];
+
+/// Pulls a lever on an instance that exists; `false`: it is not in the state for it.
+type Act = fn(&mut World, &str, &Fields) -> Result<bool, Refused>;
+
+fn instance(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let id = fields.required("id", fields.text("id")?)?;
+    let act = fields.required("action", fields.one_of("action", ACTIONS)?)?;
+    port.act(|state| {
+        let world = &mut state.world;
+        known(world, &id)?;
+        if !act(world, &id, fields)? {
+            let state = world.instance(&id).map_or("gone", |i| i.state.name());
+            let why = format!("{id} is {state}: this cannot be done to it now");
+            return Err(Refused::new(409, why));
+        }
+        let state = world.instance(&id).map_or("gone", |i| i.state.name());
+        Ok(json!({ "id": id, "state": state, "now": world.now().to_string() }))
+    })
+}
+
+fn stop(world: &mut World, id: &str, fields: &Fields) -> Result<bool, Refused> {
+    let code = fields.text("code")?;
+    let by = fields.one_of("by", &[("aws", 0), ("person", 1), ("guest", 2)])?;
+    match (by.unwrap_or(0), code) {
+        (0, code) => Ok(world.stop_by_aws(id, code.as_deref().unwrap_or("Server.ScheduledStop"))),
+        (_, Some(code)) => Err(fields.refuse("code", code)),
+        (1, None) => Ok(world.stop_by_person(id)),
+        (_, None) => Ok(world.stop_by_guest(id)),
+    }
+}
+
+fn check(fields: &Fields) -> Result<Check, Refused> {
+    let words = [
+        ("system", Check::System),
+        ("instance", Check::Instance),
+        ("attached-ebs", Check::AttachedEbs),
+    ];
+    fields.required("check", fields.one_of("check", &words)?)
+}
+
+fn app(fields: &Fields) -> Result<App, Refused> {
+    let words = [
+        ("serving", App::Serving),
+        ("broken", App::Broken),
+        ("boots-forever", App::BootsForever),
+        ("shuts-down", App::ShutsDownAfter(Duration::ZERO)),
+    ];
+    match fields.required("app", fields.one_of("app", &words)?)? {
+        App::ShutsDownAfter(_) => {
+            let after = fields.required("seconds", fields.seconds("seconds")?)?;
+            Ok(App::ShutsDownAfter(after))
+        }
+        app => Ok(app),
+    }
+}
+
+/// 404 for an instance that nobody knows.
+pub(super) fn known(world: &World, id: &str) -> Result<(), Refused> {
+    match world.instance(id) {
+        Some(_) => Ok(()),
+        None => Err(Refused::new(404, format!("there is no instance {id}"))),
+    }
+}
+
+const EVENTS: [&str; 5] = [
+    "instance-retirement",
+    "instance-stop",
+    "instance-reboot",
+    "system-reboot",
+    "system-maintenance",
+];
+
+fn event(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let id = fields.required("id", fields.text("id")?)?;
+    if let Some(event) = fields.text("cancel")? {
+        return port.act(|state| {
+            known(&state.world, &id)?;
+            match state.world.cancel_event(&id, &event) {
+                true => Ok(json!({ "id": id, "cancelled": event })),
+                false => Err(Refused::new(404, format!("{id} has no open event {event}"))),
+            }
+        });
+    }
+    let code = fields.required("code", fields.one_of("code", &EVENTS.map(|code| (code, code)))?)?;
+    let (after, at) = (fields.seconds("seconds")?, fields.time("at")?);
+    port.act(|state| {
+        let world = &mut state.world;
+        known(world, &id)?;
+        let at = match (after, at) {
+            (Some(after), None) => later(world.now(), after),
+            (None, Some(at)) if at >= world.now() => at,
+            (None, Some(at)) => return Err(fields.refuse("at", format!("{at}, which is past"))),
+            _ => return Err(Refused::new(400, "expected: either seconds or at")),
+        };
+        let event = world.schedule_event(&id, code, at);
+        Ok(json!({ "id": id, "event": event, "code": code, "not_before": at.to_string() }))
+    })
+}

@@ -1,0 +1,228 @@
+//! The simulated AWS on a TCP port, for any AWS client: the same world, wire and faults as in process, on a clock of its own.
+//!
+//! A thin shell. [`Port`] is one world behind one lock, with the time that it lives by; [`server`] is HTTP; [`control`] are
+//! the routes under `/_sim` by which scripts move the time and disturb the world. What AWS would decide is decided in
+//! `world` alone.
+//!
+//! Guarantees, whoever is at the other end:
+//! - One request is one step of the world: requests that come together are answered one after another, each wholly.
+//! - What is due happens at its time, whether anybody calls or not.
+//! - A request that cannot be understood is answered with an error in its service's own form, and changes nothing.
+//! - Bodies, parameters, connections, the trace and the log are bounded. A client that is slow, silent or gone costs its
+//!   own connection.
+//!
+//! Differences from the world in process: it is open (any access key is account 123456789012's, twelve digits as the key
+//! are that account's; any role can be assumed; signatures are not verified), the oracles judge nobody, and webhooks are
+//! not played, because nobody's webhook is at this address.
+
+mod control;
+mod server;
+
+use super::cloud::State;
+use super::crash::Actor;
+use super::deliver::{Delivery, Parcel};
+use super::trace::Outcome;
+use super::wire::{self, Endpoint, HttpRequest, HttpResponse, Service, address};
+use super::world::api::ApiError;
+use super::world::{World, WorldBuilder, later};
+use crate::env::ScaledClock;
+use jiff::Timestamp;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+pub use server::{listen, serve};
+
+/// The account that any access key stands for.
+pub const ACCOUNT: &str = "123456789012";
+
+/// No request of AWS's own clients has more; reading a form's lists takes time by the square of it.
+const PARAMETERS_MAX: usize = 10_000;
+
+/// What the trace keeps; a server runs for days.
+const CALLS_KEPT: usize = 10_000;
+
+/// One simulated AWS, to be served.
+pub struct Port {
+    state: Mutex<State>,
+    clock: ScaledClock,
+    /// The world or its time was changed: what is waited for may be due earlier, or is.
+    changed: watch::Sender<()>,
+}
+
+/// What becomes of a call on its connection.
+enum Reply {
+    Answer(HttpResponse),
+    /// Nothing, ever.
+    Silence,
+    /// The connection breaks.
+    Reset,
+}
+
+impl Port {
+    /// A new world whose time is now and runs `speed` times as fast as the machine's; at 0 it stands still.
+    pub fn new(speed: u32, seed: u64) -> Self {
+        let clock = ScaledClock::starting_now(speed);
+        let mut state = State::new(seed, world(seed, clock.now()));
+        state.trace.keep(CALLS_KEPT);
+        Self {
+            state: Mutex::new(state),
+            clock,
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    /// Act on the world at the present moment, after everything that is due.
+    fn act<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        state.advance(self.clock.now());
+        let result = act(&mut state);
+        drop(state);
+        self.changed.send_replace(());
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets things happen when they are due, for ever.
+    async fn live(&self) {
+        let mut changed = self.changed.subscribe();
+        loop {
+            let next = {
+                let mut state = self.lock();
+                state.advance(self.clock.now());
+                state.world.next_event()
+            };
+            let wait = next.and_then(|next| self.clock.until(next));
+            wait_or_change(wait, &mut changed).await;
+        }
+    }
+
+    /// Waits until it is `at`, however often the time is moved meanwhile.
+    async fn reach(&self, at: Timestamp) {
+        let mut changed = self.changed.subscribe();
+        while self.clock.now() < at {
+            wait_or_change(self.clock.until(at), &mut changed).await;
+        }
+    }
+
+    /// Answers one request to AWS. Dropped before its end, the call counts as abandoned by its sender.
+    async fn call(&self, mut request: HttpRequest) -> Reply {
+        let endpoint = match address::signed_endpoint_of(&request) {
+            Ok(endpoint) => endpoint,
+            Err(refused) => return self.refuse(refused.service, &refused.error),
+        };
+        if let Err(error) = fit(&mut request, &endpoint) {
+            return self.refuse(endpoint.service, &error);
+        }
+        let mut parcel = Parcel::to(Some(endpoint.clone()), request);
+        let (number, delivery) = self.act(|state| {
+            let now = self.clock.now();
+            let number = state.begin(now, Actor::Person, 0, &mut parcel);
+            let fault = state.fault_of(&parcel);
+            let delivery = state.arrive(now, number, Actor::Person, &parcel, fault.as_ref());
+            (number, delivery)
+        });
+        let mut call = Call {
+            port: self,
+            number,
+            ended: false,
+        };
+        match delivery {
+            Delivery::Answer {
+                response,
+                late,
+                error,
+            } => {
+                if !late.is_zero() {
+                    self.reach(later(self.clock.now(), late)).await;
+                }
+                call.end(Outcome::Answered {
+                    status: response.status,
+                    error,
+                });
+                Reply::Answer(response)
+            }
+            Delivery::Reset | Delivery::NoSuchHost => {
+                call.end(Outcome::Reset);
+                Reply::Reset
+            }
+            Delivery::Nothing => {
+                std::future::pending::<()>().await;
+                Reply::Silence
+            }
+        }
+    }
+
+    /// An error of `service`, without any effect.
+    fn refuse(&self, service: Service, error: &ApiError) -> Reply {
+        let request_id = self.lock().request_id();
+        Reply::Answer(wire::refuse(service, error, &request_id))
+    }
+}
+
+/// One call whose answer is awaited.
+struct Call<'a> {
+    port: &'a Port,
+    number: u64,
+    ended: bool,
+}
+
+impl Call<'_> {
+    fn end(&mut self, outcome: Outcome) {
+        self.ended = true;
+        self.port.lock().end(self.port.clock.now(), self.number, outcome);
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(Outcome::Abandoned);
+        }
+    }
+}
+
+/// The world that a port begins with: empty and open, with what every account has by default.
+fn world(seed: u64, start: Timestamp) -> World {
+    WorldBuilder::new(seed)
+        .start(start)
+        .account(ACCOUNT)
+        .open_to(ACCOUNT)
+        .build()
+}
+
+/// Sleeps for `wait`, without one for ever, but no longer than until the next change.
+async fn wait_or_change(wait: Option<Duration>, changed: &mut watch::Receiver<()>) {
+    let waited = async {
+        match wait {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = waited => {}
+        _ = changed.changed() => {}
+    }
+}
+
+/// Bring a request that came to a port into the form in which it comes to an endpoint of AWS.
+fn fit(request: &mut HttpRequest, endpoint: &Endpoint) -> Result<(), ApiError> {
+    request.host = format!("{}.{}.amazonaws.com", endpoint.service.name(), endpoint.region);
+    if endpoint.service != Service::Ssm {
+        address::fold_query(request);
+    }
+    if request.path != "/" {
+        return Err(ApiError::not_modelled(format!(
+            "the path {:?}: every operation that it models is at \"/\"",
+            request.path
+        )));
+    }
+    if request.body.iter().filter(|byte| **byte == b'&').count() >= PARAMETERS_MAX {
+        let text = format!("The request has more than {PARAMETERS_MAX} parameters");
+        return Err(ApiError::new("MalformedQueryString", text));
+    }
+    Ok(())
+}
