@@ -1,6 +1,7 @@
 //! The simulation, driven by the real SDK clients.
 
 mod crashes;
+mod ec2_network;
 mod eyes;
 mod faults;
 mod images;

@@ -2,7 +2,7 @@
 
 use super::error::namespace;
 use super::xml::Xml;
-use super::{Service, autoscaling, ec2_xml, elb, ssm, sts};
+use super::{Service, autoscaling, ec2_network, ec2_xml, elb, ssm, sts};
 use crate::sim::world::api::Answer;
 
 /// The body of the answer to `action`.
@@ -43,6 +43,8 @@ pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
         } => wrapped(Service::Sts, &|xml| {
             sts::session(xml, access_key, arn, *expiration);
         }),
+        Answer::Network(answer) => ec2(&|xml| ec2_network::write(xml, answer)),
+        Answer::Tags(answer) => ec2(&|xml| ec2_xml::tags_answer(xml, answer)),
         Answer::Parameter(parameter) => ssm::parameter(parameter),
         Answer::Parameters { found, invalid } => ssm::parameters(found, invalid),
         Answer::ParameterVersion(version) => ssm::version(*version),

@@ -3,8 +3,12 @@
 use super::query::Params;
 use super::{Parse, Route, Service};
 use crate::sim::world::api::{ApiError, DescribeImages, Operation};
+use crate::sim::world::tags;
 
-const fn route(action: &'static str, parse: fn(&mut Params) -> Result<Operation, ApiError>) -> Route {
+pub(super) const fn route(
+    action: &'static str,
+    parse: fn(&mut Params) -> Result<Operation, ApiError>,
+) -> Route {
     Route {
         service: Service::Ec2,
         action,
@@ -69,14 +73,9 @@ pub(super) const ROUTES: &[Route] = &[
         })
     }),
     route("CreateTags", |p| {
-        let mut tags = std::collections::BTreeMap::new();
-        for mut tag in p.structures("Tag") {
-            tags.insert(tag.required("Key")?, tag.text("Value").unwrap_or_default());
-            tag.finish("Tag")?;
-        }
         Ok(Operation::CreateTags {
             ids: p.list("ResourceId"),
-            tags,
+            tags: p.tags()?,
             dry_run: p.flag("DryRun")?,
         })
     }),
@@ -91,5 +90,8 @@ pub(super) const ROUTES: &[Route] = &[
             tags,
             dry_run: p.flag("DryRun")?,
         })
+    }),
+    route("DescribeTags", |p| {
+        Ok(Operation::Tags(tags::Op::DescribeTags(p.asked("ResourceId")?)))
     }),
 ];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::xml::{Xml, time};
 use crate::sim::world::api::{ImageOfInstance, StateChange};
+use crate::sim::world::tags::{self, Tags};
 use crate::sim::world::{CheckStatus, Image, Instance, ScheduledEvent, State};
 
 pub(super) fn instances(xml: &mut Xml, items: &[Arc<Instance>], next: Option<&str>) {
@@ -179,4 +180,26 @@ pub(super) fn state_changes(xml: &mut Xml, changes: &[StateChange]) {
         xml.element("currentState", |xml| state(xml, change.current));
         xml.element("previousState", |xml| state(xml, change.previous));
     });
+}
+
+/// EC2's `tagSet`, which an object without tags does not have.
+pub(super) fn tag_set(xml: &mut Xml, tags: &Tags) {
+    if tags.is_empty() {
+        return;
+    }
+    xml.list("tagSet", "item", tags, |xml, (key, value)| {
+        xml.text("key", key);
+        xml.text("value", value);
+    });
+}
+
+pub(super) fn tags_answer(xml: &mut Xml, answer: &tags::Answer) {
+    match answer {
+        tags::Answer::Tags(listing) => xml.listing("tagSet", listing, |xml, line| {
+            xml.text("key", &line.key);
+            xml.text("resourceId", &line.resource);
+            xml.text("resourceType", line.kind);
+            xml.text("value", &line.value);
+        }),
+    }
 }

@@ -9,6 +9,9 @@ pub mod address;
 mod answer;
 mod autoscaling;
 mod ec2;
+#[allow(dead_code, reason = "the rooms that use it follow")]
+mod ec2_launch_data;
+mod ec2_network;
 mod ec2_xml;
 mod elb;
 mod error;
@@ -62,8 +65,9 @@ pub struct Route {
 
 /// Everything that is modelled, by service.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let services: [&[Route]; 5] = [
+    let services: [&[Route]; 6] = [
         ec2::ROUTES,
+        ec2_network::ROUTES,
         elb::ROUTES,
         autoscaling::ROUTES,
         ssm::ROUTES,
@@ -106,7 +110,10 @@ pub fn parse(service: Service, request: &HttpRequest) -> Result<Operation, ApiEr
     match route.parse {
         Parse::Query(parse) => {
             let mut params = Params::new(&request.body);
-            let operation = parse(&mut params)?;
+            let mut operation = parse(&mut params)?;
+            if service == Service::Ec2 && params.flag("DryRun")? {
+                operation = Operation::DryRun(Box::new(operation));
+            }
             params.finish(&action)?;
             Ok(operation)
         }

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use crate::sim::world::api::{ApiError, Filter, Page};
+use crate::sim::world::api::{ApiError, Asked, Filter, Page};
+use crate::sim::world::tags::{TagSpecs, Tags};
 
 /// EC2 takes no more values in one filter.
 const FILTER_VALUES_MAX: usize = 200;
@@ -20,6 +21,7 @@ pub(super) fn pairs(body: &[u8]) -> BTreeMap<String, String> {
         .collect()
 }
 
+#[allow(dead_code, reason = "the rooms that use it follow")]
 impl Params {
     pub(super) fn new(body: &[u8]) -> Self {
         let mut pairs = pairs(body);
@@ -49,6 +51,42 @@ impl Params {
         Ok(self.parsed(name)?.unwrap_or(false))
     }
 
+    /// A flag of which it matters whether it was said at all.
+    pub(super) fn maybe_flag(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
+        self.parsed(name)
+    }
+
+    pub(super) fn required_flag(&mut self, name: &str) -> Result<bool, ApiError> {
+        let text = self.required(name)?;
+        self.0.insert(name.to_owned(), text);
+        self.flag(name)
+    }
+
+    /// The parameters of a structure, `Name.Key=…`, which must all be taken; `None` if there are none.
+    pub(super) fn within<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&mut Params) -> Result<T, ApiError>,
+    ) -> Result<Option<T>, ApiError> {
+        let mut inner = self.under(&format!("{name}."));
+        if inner.0.is_empty() {
+            return Ok(None);
+        }
+        let parsed = parse(&mut inner)?;
+        inner.finish(name)?;
+        Ok(Some(parsed))
+    }
+
+    /// Take all parameters that begin with `prefix`, without it.
+    fn under(&mut self, prefix: &str) -> Params {
+        let keys: Vec<String> = self.0.keys().filter(|k| k.starts_with(prefix)).cloned().collect();
+        let fields = keys.into_iter().filter_map(|key| {
+            let value = self.0.remove(&key)?;
+            Some((key.strip_prefix(prefix)?.to_owned(), value))
+        });
+        Params(fields.collect())
+    }
+
     /// `Name.1`, `Name.2`, …; outside EC2 the name ends in `.member`.
     pub(super) fn list(&mut self, name: &str) -> Vec<String> {
         (1..)
@@ -60,19 +98,8 @@ impl Params {
     pub(super) fn structures(&mut self, name: &str) -> Vec<Params> {
         (1..)
             .map_while(|n| {
-                let prefix = format!("{name}.{n}.");
-                let keys: Vec<String> = self
-                    .0
-                    .keys()
-                    .filter(|k| k.starts_with(&prefix))
-                    .cloned()
-                    .collect();
-                let fields = keys.into_iter().filter_map(|key| {
-                    let value = self.0.remove(&key)?;
-                    Some((key.strip_prefix(&prefix)?.to_owned(), value))
-                });
-                let fields: BTreeMap<String, String> = fields.collect();
-                (!fields.is_empty()).then_some(Params(fields))
+                let fields = self.under(&format!("{name}.{n}."));
+                (!fields.0.is_empty()).then_some(fields)
             })
             .collect()
     }
@@ -96,6 +123,36 @@ impl Params {
             filters.push(filter);
         }
         Ok(filters)
+    }
+
+    /// EC2's `Tag.N.Key` and `Tag.N.Value`.
+    pub(super) fn tags(&mut self) -> Result<Tags, ApiError> {
+        let mut tags = Tags::new();
+        for mut tag in self.structures("Tag") {
+            tags.insert(tag.required("Key")?, tag.text("Value").unwrap_or_default());
+            tag.finish("Tag")?;
+        }
+        Ok(tags)
+    }
+
+    /// EC2's `TagSpecification.N`: tags by resource type.
+    pub(super) fn tag_specs(&mut self) -> Result<TagSpecs, ApiError> {
+        let mut specs = TagSpecs::new();
+        for mut entry in self.structures("TagSpecification") {
+            let kind = entry.required("ResourceType")?;
+            specs.entry(kind).or_default().extend(entry.tags()?);
+            entry.finish("TagSpecification")?;
+        }
+        Ok(specs)
+    }
+
+    /// What every describe call of EC2 takes; its list of ids has a name of its own.
+    pub(super) fn asked(&mut self, ids: &str) -> Result<Asked, ApiError> {
+        Ok(Asked {
+            ids: self.list(ids),
+            filters: self.filters()?,
+            page: self.page("MaxResults", "NextToken")?,
+        })
     }
 
     /// A page, whose size and token have another name in each service.

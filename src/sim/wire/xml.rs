@@ -2,6 +2,8 @@
 
 use quick_xml::escape::escape;
 
+use crate::sim::world::api::Listing;
+
 /// An XML document under construction.
 #[derive(Debug, Default)]
 pub(super) struct Xml(String);
@@ -54,6 +56,12 @@ impl Xml {
                 xml.element(item, |xml| each(xml, entry));
             }
         });
+    }
+
+    /// EC2's list of one page, and the token of the next.
+    pub(super) fn listing<T>(&mut self, name: &str, listing: &Listing<T>, each: impl FnMut(&mut Xml, &T)) {
+        self.list(name, "item", &listing.items, each);
+        self.maybe("nextToken", listing.next.as_deref());
     }
 }
 

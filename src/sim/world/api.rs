@@ -1,19 +1,27 @@
 //! What can be asked of the world, and what it answers: AWS's operations without their wire form.
 //!
 //! `sim::wire` turns a request's text into an [`Operation`] and an [`Answer`] into text; the oracles judge
-//! operations. A new operation is a variant here, a function in the world, and one route and one writer in `wire`.
+//! operations. What belongs together is one family: a room of the world with its own enums of operations and answers, a
+//! [`Family`] that tells everything one may want to know of any operation, and its own routes and writer in `wire`.
+//! A new family is one variant of [`Operation`] and of [`Answer`] and its line in [`Operation::family`] and
+//! [`Answer::clear`]; a new operation of a family touches the family alone. The operations that have a variant of
+//! their own are those that the controller itself lives by.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::World;
 use super::group::Group;
 use super::image::Image;
 use super::instance::{Instance, State};
+use super::network;
 use super::parameter::Parameter;
+pub use super::refusal::{ApiError, Refusal};
+use super::tags;
 use super::target::{TargetGroup, TargetHealth};
+use super::throttle::{self, Cost};
 
 /// Who asks, as the world resolved the request's access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +55,75 @@ pub struct Page {
     /// What the page before handed out.
     pub token: Option<String>,
 }
+
+/// What every describe call of EC2 takes: ids of objects that must exist, filters, a page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    pub ids: Vec<String>,
+    pub filters: Vec<Filter>,
+    pub page: Page,
+}
+
+impl Asked {
+    pub fn subjects(&self) -> Vec<&str> {
+        self.ids.iter().map(String::as_str).collect()
+    }
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone)]
+pub struct Listing<T> {
+    pub items: Vec<T>,
+    /// The token of the next page.
+    pub next: Option<String>,
+}
+
+impl<T> Listing<T> {
+    /// Nothing found, and no more to come.
+    pub fn clear(&mut self) {
+        (self.items, self.next) = (Vec::new(), None);
+    }
+}
+
+/// What the operations of one family have in common with all others.
+pub trait Family {
+    /// AWS's name of the operation.
+    fn name(&self) -> &'static str;
+
+    /// The ids and names it asks for, for matching faults; empty for a listing of everything.
+    fn subjects(&self) -> Vec<&str>;
+
+    /// Which page of a listing it asks for.
+    fn page(&self) -> Option<&Page> {
+        None
+    }
+
+    /// It changes anything at all. AWS's names tell.
+    fn is_write(&self) -> bool {
+        !["Describe", "Get", "List"]
+            .iter()
+            .any(|verb| self.name().starts_with(verb))
+    }
+
+    /// It changes instances or what serves on them: what the project calls a mutation.
+    fn is_mutation(&self) -> bool {
+        self.is_write()
+    }
+
+    /// What it costs of the account's request limits.
+    fn costs(&self) -> Vec<Cost> {
+        throttle::ec2(self.name())
+    }
+
+    /// Do it.
+    ///
+    /// # Errors
+    /// The service's refusal; nothing has changed then.
+    fn answer(&self, world: &mut World, caller: &Caller) -> Response;
+}
+
+/// The world's answer to one request.
+pub type Response = Result<Answer, ApiError>;
 
 /// Everything that the world understands. Ids and names are as sent, unchecked.
 #[derive(Debug, Clone)]
@@ -128,6 +205,12 @@ pub enum Operation {
         external_id: Option<String>,
         seconds: u32,
     },
+    /// EC2's networks: VPCs, subnets, zones, security groups.
+    Network(network::Op),
+    /// What EC2 knows of tags beyond CreateTags and DeleteTags.
+    Tags(tags::Op),
+    /// EC2's `DryRun`: say whether it would have succeeded, and do nothing.
+    DryRun(Box<Operation>),
 }
 
 /// DescribeImages' parameters.
@@ -142,6 +225,16 @@ pub struct DescribeImages {
 }
 
 impl Operation {
+    /// The family that the operation belongs to; `None` for those that have a variant of their own.
+    pub(super) fn family(&self) -> Option<&dyn Family> {
+        match self {
+            Operation::Network(op) => Some(op),
+            Operation::Tags(op) => Some(op),
+            Operation::DryRun(inner) => inner.family(),
+            _ => None,
+        }
+    }
+
     /// AWS's name of the operation.
     pub fn name(&self) -> &'static str {
         match self {
@@ -163,27 +256,30 @@ impl Operation {
             Operation::DeleteParameter { .. } => "DeleteParameter",
             Operation::GetCallerIdentity => "GetCallerIdentity",
             Operation::AssumeRole { .. } => "AssumeRole",
+            Operation::DryRun(inner) => inner.name(),
+            _ => self.family().map_or("", Family::name),
         }
     }
 
     /// It changes instances or what serves on them: what the project calls a mutation. Tags and parameters are
     /// bookkeeping and not counted here.
     pub fn is_mutation(&self) -> bool {
-        use Operation::{StartInstances, StopInstances, TerminateInstances};
-        matches!(
-            self,
-            StartInstances { .. } | StopInstances { .. } | TerminateInstances { .. }
-        )
+        use Operation::{DryRun, StartInstances, StopInstances, TerminateInstances};
+        match self {
+            StartInstances { .. } | StopInstances { .. } | TerminateInstances { .. } => true,
+            DryRun(inner) => inner.is_mutation(),
+            _ => self.family().is_some_and(Family::is_mutation),
+        }
     }
 
     /// It changes anything at all, tags and parameters included.
     pub fn is_write(&self) -> bool {
-        use Operation::{CreateTags, DeleteParameter, DeleteTags, PutParameter};
-        let is_bookkeeping = matches!(
-            self,
-            CreateTags { .. } | DeleteTags { .. } | PutParameter { .. } | DeleteParameter { .. }
-        );
-        self.is_mutation() || is_bookkeeping
+        use Operation::{CreateTags, DeleteParameter, DeleteTags, DryRun, PutParameter};
+        match self {
+            CreateTags { .. } | DeleteTags { .. } | PutParameter { .. } | DeleteParameter { .. } => true,
+            DryRun(inner) => inner.is_write(),
+            _ => self.is_mutation() || self.family().is_some_and(Family::is_write),
+        }
     }
 
     /// The ids and names it asks for, for matching faults; empty for a listing of everything.
@@ -210,6 +306,8 @@ impl Operation {
             | Operation::DeleteParameter { name } => vec![name],
             Operation::AssumeRole { role, .. } => vec![role],
             Operation::GetCallerIdentity => Vec::new(),
+            Operation::DryRun(inner) => inner.subjects(),
+            _ => self.family().map_or_else(Vec::new, Family::subjects),
         }
     }
 
@@ -222,7 +320,8 @@ impl Operation {
             | Operation::DescribeTargetGroups { page, .. }
             | Operation::DescribeAutoScalingGroups { page, .. } => Some(page),
             Operation::DescribeImages(asked) => Some(&asked.page),
-            _ => None,
+            Operation::DryRun(inner) => inner.page(),
+            _ => self.family().and_then(Family::page),
         }
     }
 }
@@ -291,6 +390,8 @@ pub enum Answer {
         arn: String,
         expiration: Timestamp,
     },
+    Network(network::Answer),
+    Tags(tags::Answer),
 }
 
 /// An Auto Scaling group with its members.
@@ -313,6 +414,8 @@ impl Answer {
             Answer::Groups { items, next } => (*items, *next) = (Vec::new(), None),
             Answer::TargetHealth(items) => items.clear(),
             Answer::Parameters { found, .. } => found.clear(),
+            Answer::Network(answer) => answer.clear(),
+            Answer::Tags(answer) => answer.clear(),
             Answer::StateChanges(_)
             | Answer::Done
             | Answer::Parameter(_)
@@ -323,72 +426,3 @@ impl Answer {
         }
     }
 }
-
-/// Why the world refuses. The same refusal has another code and status in each service; `wire` knows them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    Throttled,
-    /// The caller may not do this.
-    NotAuthorized,
-    /// The access key is unknown here.
-    UnknownKey,
-    /// The credentials' time is over.
-    ExpiredCredentials,
-    /// The simulation does not model this; never ignored, so that a test cannot pass by luck.
-    NotModelled,
-    /// A code and HTTP status of the service itself.
-    Service {
-        status: u16,
-        code: Cow<'static, str>,
-    },
-}
-
-/// A refusal, with a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiError {
-    pub refusal: Refusal,
-    pub message: String,
-}
-
-impl ApiError {
-    /// A service's own error with status 400.
-    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self::with_status(400, code, message)
-    }
-
-    pub fn with_status(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self {
-            refusal: Refusal::Service {
-                status,
-                code: code.into(),
-            },
-            message: message.into(),
-        }
-    }
-
-    pub fn not_modelled(what: impl Into<String>) -> Self {
-        let message = format!("the simulated AWS does not model {}", what.into());
-        Self {
-            refusal: Refusal::NotModelled,
-            message,
-        }
-    }
-
-    pub fn throttled() -> Self {
-        Self {
-            refusal: Refusal::Throttled,
-            message: "Request limit exceeded.".to_owned(),
-        }
-    }
-
-    pub fn not_authorized(action: &str) -> Self {
-        let message = format!("You are not authorized to perform this operation: {action}");
-        Self {
-            refusal: Refusal::NotAuthorized,
-            message,
-        }
-    }
-}
-
-/// The world's answer to one request.
-pub type Response = Result<Answer, ApiError>;

@@ -131,6 +131,7 @@ impl WorldBuilder {
         let mut world = World {
             now: self.start,
             rng: fastrand::Rng::with_seed(self.seed),
+            ids: fastrand::Rng::with_seed(self.seed ^ 0x6964_735f_6f66_6f62),
             pace: self.pace,
             throttling: self.throttling,
             staleness: Staleness::default(),
@@ -143,6 +144,7 @@ impl WorldBuilder {
             open_to: self.open_to,
             instances: BTreeMap::new(),
             images: BTreeMap::new(),
+            network: Default::default(),
             target_groups: BTreeMap::new(),
             groups: BTreeMap::new(),
             parameters: BTreeMap::new(),

@@ -1,13 +1,11 @@
-//! EC2's calls that change something: start, stop, terminate, tags.
+//! EC2's calls that change something: start, stop, terminate.
 //!
 //! A batch is checked whole before any of it is done: one bad id fails it, and nothing happens (aws-facts §5).
-
-use std::collections::BTreeMap;
 
 use super::World;
 use super::api::{Answer, ApiError, Caller, Response, StateChange};
 use super::ec2_read::{check_ids, not_found};
-use super::instance::{Instance, State, TagValue};
+use super::instance::{Instance, State};
 
 impl World {
     pub(super) fn start_instances(&mut self, caller: &Caller, ids: &[String], dry_run: bool) -> Response {
@@ -69,71 +67,6 @@ impl World {
         })
     }
 
-    pub(super) fn create_tags(
-        &mut self,
-        caller: &Caller,
-        ids: &[String],
-        tags: &BTreeMap<String, String>,
-        dry_run: bool,
-    ) -> Response {
-        self.check_batch(caller, ids)?;
-        if let Some(key) = tags.keys().find(|key| key.starts_with("aws:")) {
-            let text = format!("Tag keys starting with 'aws:' are reserved for internal use: {key}");
-            return Err(ApiError::new("InvalidParameterValue", text));
-        }
-        answer_dry_run(dry_run)?;
-        for id in ids {
-            for (key, value) in tags {
-                self.set_tag(id, key, Some(value));
-            }
-            self.own_write(id);
-        }
-        Ok(Answer::Done)
-    }
-
-    pub(super) fn delete_tags(
-        &mut self,
-        caller: &Caller,
-        ids: &[String],
-        tags: &[(String, Option<String>)],
-        dry_run: bool,
-    ) -> Response {
-        self.check_batch(caller, ids)?;
-        answer_dry_run(dry_run)?;
-        for id in ids {
-            for (key, value) in tags {
-                let present = self.instance(id).and_then(|i| i.tag(key)).map(str::to_owned);
-                if present.is_some() && (value.is_none() || *value == present) {
-                    self.set_tag(id, key, None);
-                }
-            }
-            self.own_write(id);
-        }
-        Ok(Answer::Done)
-    }
-
-    pub(super) fn set_tag(&mut self, id: &str, key: &str, value: Option<&str>) {
-        let now = self.now;
-        self.edit(id, |i| match value {
-            Some(value) => {
-                i.tags.insert(
-                    key.to_owned(),
-                    TagValue {
-                        value: value.to_owned(),
-                        since: now,
-                    },
-                );
-            }
-            None => {
-                i.tags.remove(key);
-            }
-        });
-        match value {
-            Some(value) => self.note(id, format!("tag {key} = {value:?}")),
-            None => self.note(id, format!("tag {key} deleted")),
-        }
-    }
-
     /// EC2's text for a stop that a user asked for.
     pub(super) fn user_initiated(&self) -> String {
         format!("User initiated ({} GMT)", self.now.strftime("%Y-%m-%d %H:%M:%S"))
@@ -147,7 +80,7 @@ impl World {
     }
 
     /// Ids must have the right form and exist for this caller, in truth.
-    fn check_batch(&self, caller: &Caller, ids: &[String]) -> Result<(), ApiError> {
+    pub(super) fn check_batch(&self, caller: &Caller, ids: &[String]) -> Result<(), ApiError> {
         if ids.is_empty() {
             return Err(ApiError::new(
                 "MissingParameter",
@@ -184,10 +117,9 @@ impl World {
     }
 }
 
-fn answer_dry_run(dry_run: bool) -> Result<(), ApiError> {
+pub(super) fn answer_dry_run(dry_run: bool) -> Result<(), ApiError> {
     if dry_run {
-        let text = "Request would have succeeded, but DryRun flag is set.";
-        return Err(ApiError::with_status(412, "DryRunOperation", text));
+        return Err(ApiError::dry_run());
     }
     Ok(())
 }

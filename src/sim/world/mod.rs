@@ -4,9 +4,10 @@
 //! a moment happen, and [`World::next_event`] says when something is due next. The same seed and the same calls give
 //! the same world, byte for byte: one random generator, ordered maps, no addresses or hashes anywhere.
 //!
-//! One file a room: `life` (instances' states), `ec2_read`, `ec2_write`, `images`, `balancer`, `group`, `parameter`,
-//! `identity`; `control` is what AWS and people do behind the controller's back. A new service is a new file with
-//! its data and operations, a variant of [`api::Operation`] each, and a line in [`World::answer`].
+//! One room a file or folder: `life` (instances' states), `ec2_read`, `ec2_write`, `network`, `launch`, `tags`, `images`,
+//! `balancer`, `group`, `parameter`, `identity`; `control` is what AWS and people do behind the controller's back. A new
+//! room has its data, and its operations as one [`api::Family`]. EC2's objects are kept on a [`shelf::Shelf`], which knows
+//! what they all have in common.
 //!
 //! Reads may be stale on request ([`Staleness`]): objects are [`versioned::Versioned`], and the oracles always judge
 //! by the newest version, whatever a reader was shown.
@@ -23,10 +24,15 @@ mod identity;
 mod image;
 mod images;
 mod instance;
+pub mod launch;
 mod life;
 mod log;
+pub mod network;
 mod page;
 mod parameter;
+mod refusal;
+pub mod shelf;
+pub mod tags;
 mod target;
 mod throttle;
 pub mod versioned;
@@ -99,6 +105,8 @@ pub struct Staleness {
 pub struct World {
     now: Timestamp,
     rng: fastrand::Rng,
+    /// Ids come from numbers of their own, so that a further object leaves the world's course alone.
+    ids: fastrand::Rng,
     pace: Pace,
     throttling: bool,
     staleness: Staleness,
@@ -109,6 +117,7 @@ pub struct World {
     open_to: Option<String>,
     instances: BTreeMap<String, Versioned<Instance>>,
     images: BTreeMap<String, Image>,
+    network: network::Network,
     target_groups: BTreeMap<String, TargetGroup>,
     groups: BTreeMap<(Scope, String), Group>,
     parameters: BTreeMap<(Scope, String), Versioned<Parameter>>,
@@ -141,6 +150,7 @@ impl World {
         {
             return Err(ApiError::not_authorized(operation.name()));
         }
+        self.furnish(&caller.scope());
         self.answer(caller, operation)
     }
 
@@ -273,7 +283,24 @@ impl World {
                 external_id,
                 seconds,
             } => self.assume_role(role, session, external_id.as_deref(), *seconds),
+            Operation::DryRun(inner) => self.rehearse(caller, inner),
+            other => match other.family() {
+                Some(family) => family.answer(self, caller),
+                None => Err(ApiError::not_modelled(other.name())),
+            },
         }
+    }
+
+    /// A copy of the world tries it; this one stays as it is.
+    fn rehearse(&self, caller: &Caller, operation: &Operation) -> Response {
+        let mut copy = self.clone();
+        copy.answer(caller, operation)?;
+        Err(ApiError::dry_run())
+    }
+
+    /// A new id, which nothing has had before.
+    fn new_id(&mut self, prefix: &str) -> String {
+        format!("{prefix}0{:016x}", self.ids.u64(..))
     }
 
     /// The moment whose truth a read of `subject` shows now.

@@ -6,14 +6,17 @@ use jiff::Timestamp;
 
 use super::api::{Caller, Operation};
 
+/// A bucket that a call draws on, its limit, and how much it takes.
+pub type Cost = (&'static str, Limit, f64);
+
 /// A bucket's size and how much flows in per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Limit {
+pub struct Limit {
     capacity: f64,
     refill_per_second: f64,
 }
 
-const fn limit(capacity: f64, refill_per_second: f64) -> Limit {
+pub(super) const fn limit(capacity: f64, refill_per_second: f64) -> Limit {
     Limit {
         capacity,
         refill_per_second,
@@ -60,7 +63,7 @@ fn key(caller: &Caller, name: &'static str) -> (String, String, &'static str) {
 }
 
 /// The buckets an operation draws on, and how much of each.
-fn costs(operation: &Operation) -> Vec<(&'static str, Limit, f64)> {
+fn costs(operation: &Operation) -> Vec<Cost> {
     let name = operation.name();
     let instances = |n: usize| n as f64;
     match operation {
@@ -126,7 +129,19 @@ fn costs(operation: &Operation) -> Vec<(&'static str, Limit, f64)> {
         Operation::GetCallerIdentity | Operation::AssumeRole { .. } => {
             vec![("STS", limit(600.0, 600.0), 1.0)]
         }
+        Operation::DryRun(inner) => costs(inner),
+        _ => operation.family().map_or_else(Vec::new, |family| family.costs()),
     }
+}
+
+/// What a call of EC2 costs that has no bucket of its own.
+pub(super) fn ec2(name: &'static str) -> Vec<Cost> {
+    let is_read = name.starts_with("Describe") || name.starts_with("Get");
+    vec![if is_read {
+        describe(name)
+    } else {
+        ("EC2 other mutating", limit(50.0, 5.0), 1.0)
+    }]
 }
 
 fn describe(name: &'static str) -> (&'static str, Limit, f64) {

@@ -1,0 +1,8 @@
+//! Launching instances.
+
+mod data;
+
+pub use data::{
+    BlockDeviceSpec, CpuOptions, EbsSpec, HostnameOptions, InterfaceSpec, LaunchData, MarketSpec,
+    MetadataSpec, PlacementSpec, ProfileSpec,
+};
