@@ -9,7 +9,7 @@ pub mod address;
 mod answer;
 mod autoscaling;
 mod ec2;
-#[allow(dead_code, reason = "the rooms that use it follow")]
+#[expect(dead_code, reason = "the rooms that use it follow")]
 mod ec2_launch_data;
 mod ec2_network;
 mod ec2_xml;

@@ -21,7 +21,6 @@ pub(super) fn pairs(body: &[u8]) -> BTreeMap<String, String> {
         .collect()
 }
 
-#[allow(dead_code, reason = "the rooms that use it follow")]
 impl Params {
     pub(super) fn new(body: &[u8]) -> Self {
         let mut pairs = pairs(body);

@@ -54,7 +54,6 @@ impl<T> Default for Shelf<T> {
     }
 }
 
-#[allow(dead_code, reason = "the rooms that use it follow")]
 impl<T: Resource> Shelf<T> {
     /// The object, in truth.
     pub fn get(&self, id: &str) -> Option<&Arc<T>> {
@@ -67,7 +66,7 @@ impl<T: Resource> Shelf<T> {
     }
 
     /// The objects of one account and region, in truth, by id.
-    pub(super) fn of<'a>(&'a self, scope: &'a Scope) -> impl Iterator<Item = &'a Arc<T>> {
+    pub fn of<'a>(&'a self, scope: &'a Scope) -> impl Iterator<Item = &'a Arc<T>> {
         self.iter().filter(move |object| object.scope() == scope)
     }
 
@@ -106,7 +105,7 @@ impl<T: Resource> Shelf<T> {
     }
 
     /// The object is gone from `now` on.
-    pub(super) fn delete(&mut self, now: Timestamp, id: &str) {
+    pub fn delete(&mut self, now: Timestamp, id: &str) {
         if let Some(versions) = self.0.get_mut(id) {
             versions.delete(now);
         }

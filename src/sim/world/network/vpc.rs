@@ -144,7 +144,6 @@ impl Resource for Subnet {
     }
 }
 
-#[allow(dead_code, reason = "the rooms that use it follow")]
 impl World {
     /// Let the default network of an account and region be there, as if it always had been.
     pub(in crate::sim::world) fn furnish(&mut self, scope: &Scope) {
@@ -196,7 +195,7 @@ impl World {
     ///
     /// # Errors
     /// The wanted one is not the subnet's, or is taken; or none is free.
-    pub(in crate::sim::world) fn take_address(
+    pub fn take_address(
         &mut self,
         subnet: &Subnet,
         wanted: Option<Ipv4Addr>,
@@ -234,7 +233,7 @@ impl World {
     }
 
     /// Give an address back to its subnet.
-    pub(in crate::sim::world) fn free_address(&mut self, subnet: &str, address: Ipv4Addr) {
+    pub fn free_address(&mut self, subnet: &str, address: Ipv4Addr) {
         if let Some(taken) = self.network.taken.get_mut(subnet) {
             taken.remove(&address);
         }
@@ -333,7 +332,6 @@ fn parse_cidr(text: &str, range: &'static str) -> Result<Cidr, ApiError> {
     Ok(cidr)
 }
 
-#[allow(dead_code, reason = "the rooms that use it follow")]
 fn no_address(subnet: &str) -> ApiError {
     let text = format!(
         "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number of \
