@@ -8,6 +8,7 @@ use super::cloud::State;
 use super::crash::Actor;
 use super::fault::Fault;
 use super::oracle::Arrival;
+use super::requests;
 use super::wire::{self, Endpoint, HttpRequest, HttpResponse, address};
 use super::world::api::{ApiError, Operation, Refusal, Request, Response};
 use super::world::webhook::{Post, WebhookAnswer};
@@ -53,6 +54,9 @@ impl Parcel {
             Some(endpoint) => wire::action_of(endpoint.service, &request),
             None => request.method.clone(),
         };
+        if let Some(endpoint) = &endpoint {
+            requests::record(endpoint.service, &action, &request);
+        }
         let parsed = endpoint
             .as_ref()
             .map(|endpoint| wire::parse(endpoint.service, &request));

@@ -30,6 +30,7 @@ mod deliver;
 pub mod fault;
 pub mod oracle;
 pub mod port;
+pub mod requests;
 pub mod runtime;
 pub mod stage;
 #[cfg(test)]

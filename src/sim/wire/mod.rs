@@ -15,7 +15,7 @@ mod ec2_network;
 mod ec2_xml;
 mod elb;
 mod error;
-mod query;
+pub(super) mod query;
 mod ssm;
 mod sts;
 mod xml;

@@ -15,7 +15,7 @@ const FILTER_VALUES_MAX: usize = 200;
 pub struct Params(BTreeMap<String, String>);
 
 /// All parameters of a form.
-pub(super) fn pairs(body: &[u8]) -> BTreeMap<String, String> {
+pub(in crate::sim) fn pairs(body: &[u8]) -> BTreeMap<String, String> {
     form_urlencoded::parse(body)
         .map(|(key, value)| (key.into_owned(), value.into_owned()))
         .collect()
