@@ -192,7 +192,7 @@ mod tests {
         };
         request
             .headers
-            .insert("user-agent".into(), "aws-sdk-rust/1".into());
+            .insert("user-agent".into(), "aws-sdk-rust/1 app/keepgreen".into());
         request.headers.insert("authorization".into(), "secret".into());
         request
     }

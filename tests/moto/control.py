@@ -74,6 +74,8 @@ GET    /_h/calls            every AWS call: seq, service, action, access_key, ac
                             effect_time (null: no effect), status, error, outcome (answered, dropped, killed, failed: a
                             defect of the launcher, shown on its stderr), fault
 DELETE /_h/calls            forgets them; numbers start again at 1
+GET    /_h/invalid          the program's requests that AWS's models do not allow (answered NotAllowedByModel): seq,
+                            problems, body
 *      /_h/hook/NAME        a webhook receiver: records the request and answers 200
 GET    /_h/hook             deliveries: name, method, headers, body, time, calls_before        DELETE /_h/hook
 POST   /_h/hook             {name? (all), mode: ok | error (500) | redirect (302) | hang, location?}
@@ -108,6 +110,7 @@ ROUTES = {
     ("DELETE", "kill"): lambda _: kills.disarm(),
     ("GET", "calls"): lambda _: {"calls": [call.row() for call in S.calls]},
     ("DELETE", "calls"): lambda _: forget_calls(),
+    ("GET", "invalid"): lambda _: {"invalid": S.invalid},
     ("POST", "hook"): hooks.configure,
     ("GET", "hook"): lambda _: hooks.listing(),
     ("DELETE", "hook"): lambda _: hooks.clear(),

@@ -1,6 +1,7 @@
 """The path of one AWS request through the launcher.
 
-    read and log -> kill at receipt? -> fault before? -> moto, under the lock -> kill after? -> fault after? -> answer
+    read and log -> allowed by AWS's model? -> kill at receipt? -> fault before? -> moto, under the lock -> kill after?
+        -> fault after? -> answer
 
 Delays and hangs happen outside the lock, so that one slow call holds up nobody else. Whatever moto cannot do, or
 breaks over, is answered with a 4xx that names it: an HTTP 500 would have the SDK retry, and the test find out late.
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+import allowed
 import faults
 import kills
 import wire
@@ -35,11 +37,16 @@ class Gateway:
             call.page = S.page_tokens.get((call.action, wire.token_of(call)), 1)
             S.calls.append(call)
             try:
+                allowed.check(call, environ, headers, body)
                 kill = kills.at_receipt(call)
                 fault = faults.take(call)
             except Dropped:
                 call.outcome = "killed"
                 raise
+            except AwsError as err:
+                call.status, call.outcome, call.error = err.status, "answered", err.code
+                kind, answer = wire.render_error(call, err.status, err.code, err.message)[1:]
+                return finished(call, err.status, [("Content-Type", kind)], answer)
         try:
             answer = self._through_faults(call, fault, kill, environ, body, closed)
         except Dropped:

@@ -85,6 +85,7 @@ class State:
     roles: dict[str, Principal] = field(default_factory=dict)  # role ARN -> what its sessions may do
     hooks: dict[str, Hook] = field(default_factory=dict)
     hook_calls: list = field(default_factory=list)
+    invalid: list = field(default_factory=list)  # requests of the program that AWS's models do not allow
     # Set and replaced on reset: whoever hangs on an older one lets go.
     released: threading.Event = field(default_factory=threading.Event)
 

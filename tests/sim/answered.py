@@ -15,7 +15,6 @@ from expected import ALWAYS
 
 TAG = re.compile(r"(?:\{(?P<namespace>[^}]*)\})?(?P<name>.*)")
 REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# botocore's enums are as old as botocore; values that AWS documents and it does not know: none so far.
 ERROR_STATUSES = range(400, 600)
 
 
@@ -30,7 +29,7 @@ def namespace(node):
 def problems(service, action, status, headers, body):
     """Everything that is wrong with an answer, an error included; empty if AWS could have sent it."""
     headers = {name.lower(): value for name, value in headers.items()}
-    walk = Walk()
+    walk = Walk(service)
     is_json = awsmodel.protocol(service) == "json"
     wanted = "application/x-amz-json-1.1" if is_json else "text/xml"
     kind = headers.get("content-type", "").partition(";")[0]
@@ -52,9 +51,10 @@ def problems(service, action, status, headers, body):
 
 
 class Walk:
-    """One walk over an answer; `found` is what it met."""
+    """One walk over an answer of a service; `found` is what it met."""
 
-    def __init__(self):
+    def __init__(self, service):
+        self.always = ALWAYS.get(service, {})
         self.found = []
 
     def add(self, at, what):
@@ -71,8 +71,8 @@ class Walk:
             self.query_answer(operation, root, request_id)
 
     def wanted_namespace(self, service):
-        metadata = awsmodel.service_model(service).metadata
-        return metadata.get("xmlNamespace") or f"http://ec2.amazonaws.com/doc/{metadata['apiVersion']}/"
+        # EC2's model leaves out the slash that its answers have.
+        return awsmodel.service_model(service).metadata["xmlNamespace"].rstrip("/") + "/"
 
     def check_namespace(self, root, wanted):
         for node in root.iter():
@@ -133,7 +133,7 @@ class Walk:
         self.missing(shape, {known[name][0] for name in groups if name in known}, at)
 
     def missing(self, shape, members, at):
-        always = set(shape.required_members) | set(ALWAYS.get(shape.name, ()))
+        always = set(shape.required_members) | set(self.always.get(shape.name, ()))
         for member in sorted(always - members):
             self.add(at or shape.name, f"{member} of {shape.name} is missing, which AWS always sends")
 

@@ -42,6 +42,8 @@ class Asked:
         found = []
         if (self.method, self.path) != ("POST", "/"):
             found.append(f"sent as {self.method} {self.path}, not as POST /")
+        if awsmodel.protocol(self.service) not in ("ec2", "query", "json"):
+            return [f"{self.name}: a request of the protocol {awsmodel.protocol(self.service)} is not read here"]
         read = self._read_json if awsmodel.protocol(self.service) == "json" else self._read_query
         params = read(operation, found)
         if not found and params is not None:

@@ -64,9 +64,23 @@ def output_name(member, shape):
     return shape.serialization.get("name", member)
 
 
+# Patterns are written for Java; Python's words for the same, as far as they occur here.
+JAVA_WORDS = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\d",
+    r"\p{Z}": r" \u00a0\u2000-\u200a\u2028\u2029\u3000",
+    r"\p{P}": r"!-/:-@\[-`{-~",
+    r"\p{M}": r"\u0300-\u036f",
+    r"\uD800\uDC00-\uDBFF\uDFFF": "\U00010000-\U0010ffff",
+    r"[\w-\/": r"[\w\-\/",
+}
+
+
 @functools.cache
 def compiled(pattern):
-    """A model's pattern as Python reads it. They are written for Java, whose classes may nest where Python's do not."""
+    """A model's pattern as Python reads it."""
+    for java, python in JAVA_WORDS.items():
+        pattern = pattern.replace(java, python)
     return re.compile(pattern)
 
 
@@ -94,7 +108,7 @@ def string_problem(shape, text):
         return f"{text!r} is none of {', '.join(map(repr, shape.enum))}"
     problem = range_problem(shape, len(text), " characters")
     pattern = shape.metadata.get("pattern")
-    if problem is None and pattern and not compiled(pattern).search(text):
+    if problem is None and pattern and not compiled(pattern).fullmatch(text):
         return f"{text!r} does not match {pattern}"
     return problem
 
