@@ -3,6 +3,7 @@
 import json
 import unittest
 
+import check_requests
 from asked import Asked
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -102,6 +103,21 @@ class Wrong(unittest.TestCase):
 
     def test_a_json_null_is_no_value(self):
         self.found(ssm("GetParameter", {"Name": None}), "Name")
+
+
+class ClosedList(unittest.TestCase):
+    """What the check at the end of tests/run rests on."""
+
+    def test_the_programs_list_is_read_from_its_source(self):
+        names = check_requests.closed_list(check_requests.CLOSED_LIST.read_text())
+        self.assertIn("StartInstances", names)
+        with self.assertRaises(ValueError):
+            check_requests.closed_list("pub const ALL: [Self; 2] = …; pub fn name(self) { Self::A => \"A\", }")
+
+    def test_an_operation_that_only_others_sent_was_not_seen(self):
+        ours = Asked("ec2", "StartInstances", "", {"user-agent": "x app/keepgreen"})
+        others = Asked("ec2", "StopInstances", "", {"user-agent": "Boto3/1"})
+        self.assertEqual(check_requests.unseen({"StartInstances", "StopInstances"}, [ours, others]), ["StopInstances"])
 
 
 class Patterns(unittest.TestCase):
