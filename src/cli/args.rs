@@ -121,6 +121,11 @@ pub enum Command {
     /// a client at it with AWS_ENDPOINT_URL. GET /_sim lists the control routes, which move its time, stop its instances,
     /// lose its answers.
     Sim(SimArgs),
+    /// Play the incident against a simulated AWS, in less than a minute; no AWS account is needed
+    ///
+    /// It is the controller itself that runs, on this machine alone: no network, no credentials, no config file. Exit code
+    /// 1: it did not heal.
+    Demo(DemoArgs),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -231,6 +236,18 @@ pub struct SimArgs {
     pub common: Common,
 }
 
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// How many seconds pass there in one second here
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=FASTEST))]
+    pub speed: u32,
+    /// What if keepgreen may not do this? An action of AWS, such as StartInstances; may be repeated
+    #[arg(long, value_name = "ACTION")]
+    pub deny: Vec<String>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
 /// A day a second: faster, a client could not see anything happen.
 const FASTEST: i64 = 86_400;
 
@@ -243,6 +260,7 @@ impl Cli {
             Command::Explain(args) => args.common.clone(),
             Command::Check(args) => args.common.clone(),
             Command::Pause(args) => args.common.clone(),
+            Command::Demo(args) => args.common.clone(),
             Command::Resume(args) => args.common.clone(),
             Command::Sim(args) => args.common.clone(),
             Command::Schema(args) => Common {

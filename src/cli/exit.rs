@@ -12,6 +12,8 @@ pub enum Exit {
     Problems,
     /// `plan`: a mutation is due now, or by time alone.
     Due,
+    /// `demo`: ended by this signal before its end, as shells tell it.
+    Signalled(u8),
 }
 
 impl Exit {
@@ -20,6 +22,7 @@ impl Exit {
             Self::Done => 0,
             Self::Problems => 1,
             Self::Due => 3,
+            Self::Signalled(number) => number.saturating_add(128),
         }
     }
 }
@@ -65,6 +68,7 @@ mod tests {
     #[test]
     fn the_codes_are_those_that_scripts_rely_on() {
         assert_eq!([Exit::Done, Exit::Problems, Exit::Due].map(Exit::code), [0, 1, 3]);
+        assert_eq!(Exit::Signalled(2).code(), 130);
         assert_eq!(ERROR, 1);
     }
 }

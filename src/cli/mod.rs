@@ -8,6 +8,7 @@
 mod args;
 mod check;
 mod context;
+mod demo;
 mod exit;
 mod explain;
 #[cfg(test)]
@@ -80,6 +81,7 @@ fn dispatch(command: Command, common: &Common) -> Outcome {
         Command::Pause(args) => block_on(pause::pause(&args, common)),
         Command::Resume(args) => block_on(resume::resume(&args, common)),
         Command::Sim(args) => block_on(sim::sim(&args)),
+        Command::Demo(args) => block_on(demo::demo(&args, common)),
     }
 }
 

@@ -86,13 +86,22 @@ pub fn plain(text: &str) -> String {
 /// # Errors
 /// If it could not be written for another reason, such as a full disk.
 pub fn print(text: &str) -> Result<(), Failure> {
+    print_on(text).map(|_| ())
+}
+
+/// The same, for whoever has more to say: `false` if the reader has gone away.
+///
+/// # Errors
+/// Those of [`print`].
+pub fn print_on(text: &str) -> Result<bool, Failure> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(to_ansi(text).as_bytes()).and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!(
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::new(format!(
             "the result could not be written to stdout: {error}"
         ))),
-        _ => Ok(()),
     }
 }
 

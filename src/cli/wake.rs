@@ -53,6 +53,15 @@ impl Signals {
         }
     }
 
+    /// The next one of any kind, by name and number: for a command that has nothing to reload.
+    pub async fn any(&mut self) -> (&'static str, u8) {
+        tokio::select! {
+            _ = self.terminate.recv() => ("SIGTERM", 15),
+            _ = self.interrupt.recv() => ("SIGINT", 2),
+            _ = self.hangup.recv() => ("SIGHUP", 1),
+        }
+    }
+
     /// Hands signals on, until the process has to end whatever is still under way: [`LONGEST_END`] after it was asked to, or
     /// when it is asked a second time.
     pub async fn forward(&mut self, messages: &mpsc::Sender<Message>, env: &Env, stopping: impl Fn()) {

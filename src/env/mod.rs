@@ -4,6 +4,7 @@
 
 mod backoff;
 mod blocking;
+mod brake;
 mod clock;
 mod entropy;
 mod post;
@@ -11,6 +12,7 @@ mod scaled;
 
 pub use backoff::Backoff;
 pub use blocking::{Blocking, BlockingFailed};
+pub use brake::Brake;
 pub use clock::{Clock, VirtualClock};
 pub use entropy::Entropy;
 pub use post::{ANSWER_KEPT_BYTES, PostError, Posted, Poster};

@@ -6,7 +6,7 @@
 use super::RecordError;
 use super::intents::{IntentDraft, RecordedIntent};
 use super::looks::{LookRecord, ServiceRecord};
-use super::outbox::{ChannelRecord, Delivery, FailureOf};
+use super::outbox::{ChannelRecord, Delivery, FailureOf, RecordedNotice};
 use super::store::{Options, Store};
 use crate::env::Env;
 use crate::model::{
@@ -205,6 +205,11 @@ impl Journal {
     ) -> Result<(), RecordError> {
         self.run(move |store| store.failed(&delivery, whose, &error, next_try))
             .await
+    }
+
+    /// See [`Store::notices`].
+    pub async fn notices(&self, limit: u32) -> Result<Vec<RecordedNotice>, RecordError> {
+        self.run(move |store| store.notices(limit)).await
     }
 
     /// See [`Store::channels`].

@@ -28,5 +28,5 @@ pub use intents::{IntentDraft, RecordedIntent, UnknownIntent};
 pub use journal::Journal;
 pub use lock::{Holder, LOCK_FILE_NAME, LockError, StateLock};
 pub use looks::{LookRecord, ServiceRecord};
-pub use outbox::{ChannelRecord, Delivery, FailureOf, MOST_DUE_PER_CHANNEL};
+pub use outbox::{ChannelRecord, Delivery, FailureOf, MOST_DUE_PER_CHANNEL, RecordedNotice};
 pub use store::{CommitHook, FILE_NAME, Options, Store};

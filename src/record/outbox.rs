@@ -35,6 +35,16 @@ pub struct Delivery {
     pub channel_failures: u32,
 }
 
+/// One notice as it is listed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedNotice {
+    pub id: i64,
+    pub channel: ChannelName,
+    /// `None`: it waits, or was given up.
+    pub delivered: Option<Timestamp>,
+    pub notice: Notice,
+}
+
 /// Why a delivery did not happen, as far as pacing cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureOf {
@@ -136,6 +146,29 @@ impl Store {
                 params![delivery.channel.as_str(), channel_waits, error],
             )?;
             Ok(())
+        })
+    }
+
+    /// The latest notices to any channel, oldest first.
+    pub fn notices(&mut self, limit: u32) -> Result<Vec<RecordedNotice>, RecordError> {
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare("SELECT id, channel, body, delivered_at FROM outbox ORDER BY id DESC LIMIT ?1")?;
+            let rows = statement.query_map(params![limit], |row| {
+                // One of a newer version's is left out, as in deliveries.
+                let Ok(notice) = serde_json::from_str(&row.get::<_, String>(2)?) else {
+                    return Ok(None);
+                };
+                let delivered: Option<i64> = row.get(3)?;
+                Ok(Some(RecordedNotice {
+                    id: row.get(0)?,
+                    channel: ChannelName::new(row.get::<_, String>(1)?),
+                    delivered: delivered.and_then(|at| Timestamp::from_millisecond(at).ok()),
+                    notice,
+                }))
+            })?;
+            let newest_first: Vec<Option<RecordedNotice>> = rows.collect::<Result<_, _>>()?;
+            Ok(newest_first.into_iter().rev().flatten().collect())
         })
     }
 

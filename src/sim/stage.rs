@@ -108,13 +108,24 @@ impl Stage {
 
     /// Lives one life for `duration` of virtual time at the most. `seen` gets every pass.
     pub async fn live(&self, life: &Incarnation, duration: Duration, seen: impl FnMut(&Passed)) -> Ended {
+        let clock = self.cloud.env(0).clock;
+        self.live_until(life, async move { clock.sleep(duration).await }, seen)
+            .await
+    }
+
+    /// Lives one life until `over` is, which runs beside it from the first request on. `seen` gets every pass.
+    pub async fn live_until(
+        &self,
+        life: &Incarnation,
+        over: impl Future<Output = ()>,
+        seen: impl FnMut(&Passed),
+    ) -> Ended {
         let whole = async {
             let rounds = self.rounds(life).await?;
             let (tell, told) = mpsc::channel(1);
             let pulse = Pulse::default();
-            let clock = rounds.env.clock.clone();
             let end = async move {
-                clock.sleep(duration).await;
+                over.await;
                 // Nobody listens any more if the loop ended before.
                 let _ = tell.send(Message::Shutdown).await;
             };

@@ -162,7 +162,7 @@ class Runbook(unittest.TestCase):
     def test_every_field_of_the_json_is_documented(self):
         named = set(re.findall("`([a-z_]+)`", (DEPLOY / "json.md").read_text()))
         fields = set()
-        for source in sorted((ROOT / "src/cli").glob("*.rs")):
+        for source in sorted((ROOT / "src/cli").rglob("*.rs")):
             for body in re.findall(r"(?ms)^(?:pub )?struct \w+Doc \{$(.*?)^\}", source.read_text()):
                 # A flattened struct is in the list itself.
                 body = re.sub(r"#\[serde\(flatten\)\]\s*pub \w+:", "", body)

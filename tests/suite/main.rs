@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod demo;
 mod harness;
 mod server;
 mod simulation;

@@ -161,6 +161,11 @@ impl World {
         event_id
     }
 
+    /// Something happens that no API shows, such as a mail: it is in the log and nowhere else.
+    pub fn remark(&mut self, subject: &str, what: &str) {
+        self.note(subject, what);
+    }
+
     /// AWS calls a scheduled event off.
     pub fn cancel_event(&mut self, id: &str, event: &str) -> bool {
         let found = self.edit(id, |i| {

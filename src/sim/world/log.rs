@@ -27,6 +27,8 @@ impl fmt::Display for Entry {
 #[derive(Debug, Clone, Default)]
 pub struct Log {
     entries: VecDeque<Entry>,
+    /// Entries ever written.
+    written: u64,
 }
 
 impl Log {
@@ -35,6 +37,18 @@ impl Log {
             self.entries.pop_front();
         }
         self.entries.push_back(entry);
+        self.written += 1;
+    }
+
+    /// How many entries were ever written.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// What was written after the first `number` entries, as far as it is still kept.
+    pub fn after(&self, number: u64) -> impl Iterator<Item = &Entry> {
+        let newer = usize::try_from(self.written.saturating_sub(number)).unwrap_or(usize::MAX);
+        self.entries.iter().skip(self.entries.len().saturating_sub(newer))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {

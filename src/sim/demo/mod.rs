@@ -1,0 +1,119 @@
+//! The incident as a play: keepgreen's own controller against the simulated AWS, told from what both wrote down.
+//!
+//! - [`scenario`]: what the world is like and what happens in it. Another story is another [`Scenario`].
+//! - [`watch`]: what there is to tell since the last time, from the world's log and truth and from the journal. Nothing
+//!   is told that is not written there, and nothing that is told is written here.
+//! - [`tally`]: for how long whom, from the same truth.
+//!
+//! Guarantees: [`play`] knows nothing of terminals and of the machine's time. Its audience gets a [`Scene`] each
+//! [`TICK`] of virtual time, takes as long over it as it likes, and may end it; the controller is then shut down in order.
+
+pub mod scenario;
+pub mod tally;
+#[cfg(test)]
+mod tests;
+pub mod watch;
+
+pub use scenario::Scenario;
+pub use tally::{Down, GroupTally, Mutation, Summary};
+pub use watch::{Beat, Event, Scene, SlotLine, Voice};
+
+use super::{Cloud, Ended, LeftTheThread, Stage, runtime};
+use crate::policy::{Channel, SecretRef};
+use crate::record::RecordError;
+use std::cell::RefCell;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+use watch::Watch;
+
+/// How often it is looked what is new, in virtual time: a second is what a reader can tell apart.
+pub const TICK: Duration = Duration::from_secs(1);
+
+/// What is under way when it is over, such as a message to people, gets so long to arrive.
+const AFTERMATH: Duration = Duration::from_secs(30);
+
+/// Why it could not be played at all.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error("the demo's folder cannot be used: {0}")]
+    Folder(#[from] io::Error),
+    #[error("the demo's journal failed: {0}")]
+    Journal(#[from] RecordError),
+    #[error("{0}")]
+    Thread(#[from] LeftTheThread),
+    #[error("the simulated controller crashed, which nobody asked for")]
+    Crashed,
+}
+
+/// Plays `scenario` on this thread to its end, or until the audience has had enough ([`ControlFlow::Break`]).
+/// `folder` gets the policies and the state.
+///
+/// # Errors
+/// If it could not be played; that it did not heal is no error.
+pub fn play(
+    scenario: &Scenario,
+    folder: &Path,
+    mut audience: impl FnMut(Scene) -> ControlFlow<()>,
+) -> Result<Summary, DemoError> {
+    runtime(scenario.seed)?.block_on(perform(scenario, folder, &mut audience))?
+}
+
+async fn perform(
+    scenario: &Scenario,
+    folder: &Path,
+    audience: &mut dyn FnMut(Scene) -> ControlFlow<()>,
+) -> Result<Summary, DemoError> {
+    let cloud = Cloud::new(scenario.seed, scenario.world.clone());
+    let mut stage = Stage::new(cloud.clone(), folder, &scenario.policies, scenario.seed)?;
+    // Where the people of the story read; the world plays it, and the stage knows its address.
+    let webhook = SecretRef::Env("TIS_ALERTS".to_owned());
+    stage
+        .config
+        .channels
+        .insert(scenario.channel.into(), Channel::Slack { webhook });
+    cloud.world(|world| {
+        for action in &scenario.denied {
+            world.deny(&stage.account, action, true);
+        }
+    });
+    let clock = cloud.env(scenario.seed).clock;
+    let watch = RefCell::new(Watch::new(scenario, &cloud, stage.state()));
+    let failed = RefCell::new(None);
+    let story = async {
+        let mut left = None;
+        while left != Some(Duration::ZERO) {
+            let scene = match watch.borrow_mut().look().await {
+                Ok(scene) => scene,
+                Err(error) => {
+                    failed.replace(Some(error));
+                    return;
+                }
+            };
+            if audience(scene).is_break() {
+                return;
+            }
+            left = match left {
+                Some(left) if !watch.borrow().is_told() => Some(Duration::saturating_sub(left, TICK)),
+                Some(_) => Some(Duration::ZERO),
+                None => watch.borrow().is_over().then_some(AFTERMATH),
+            };
+            clock.sleep(TICK).await;
+        }
+    };
+    let life = stage.next_life();
+    match stage.live_until(&life, story, |_| {}).await {
+        Ended::Orderly => {}
+        Ended::NoJournal(error) => return Err(error.into()),
+        Ended::Crashed => return Err(DemoError::Crashed),
+    }
+    if let Some(error) = failed.take() {
+        return Err(error.into());
+    }
+    // What the controller still did while it ended.
+    let mut watch = watch.into_inner();
+    let last = watch.look().await?;
+    let _ = audience(last);
+    Ok(watch.summary())
+}

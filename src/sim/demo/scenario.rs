@@ -1,0 +1,84 @@
+//! What happens: the world as it is when keepgreen begins to watch it, and how long the story may take.
+
+use crate::sim::world::World;
+use crate::sim::world::builder::incident;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// For how long bulk upload was down in the incident, which nobody's controller watched: AWS stopped green at 04:00, an
+/// alert of 04:02 was chased by nobody, and a person started green at 08:50.
+pub const BY_HAND: Duration = Duration::from_secs((8 * 60 + 50 - 4 * 60) * 60);
+
+/// 2026-11-22 04:00 UTC, a Sunday.
+const STRIKES: Timestamp = Timestamp::constant(1_795_320_000, 0);
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// One story.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub seed: u64,
+    /// The world as it is when keepgreen begins to watch it.
+    pub world: World,
+    /// The policies' file names and texts.
+    pub policies: Vec<(&'static str, &'static str)>,
+    /// The Slack channel that the policies name.
+    pub channel: &'static str,
+    /// Which slot an instance is of, by its Name tag.
+    pub slots: BTreeMap<String, String>,
+    /// When it happens.
+    pub strikes: Timestamp,
+    /// What is not healed by then is not healed.
+    pub patience: Timestamp,
+    /// Actions (`StartInstances`) that the account may not call.
+    pub denied: BTreeSet<String>,
+}
+
+impl Scenario {
+    /// The incident that keepgreen exists for, minute by minute as it was, with keepgreen watching.
+    pub fn incident() -> Self {
+        let seed = 4;
+        let mut world = incident::world(seed)
+            .start(STRIKES - 48 * HOUR + 17 * MINUTE)
+            .build();
+        world.schedule_event(incident::GREEN, "instance-retirement", STRIKES);
+        world.remark(
+            incident::GREEN,
+            "AWS mails the owner of the account about it; nobody reads that mailbox",
+        );
+        world.step(STRIKES - 11 * HOUR - 20 * MINUTE);
+        world.deregister_image(incident::IMAGE);
+        world.step(STRIKES - 2 * MINUTE);
+        Self {
+            seed,
+            world,
+            policies: vec![("tis.yaml", TIS)],
+            channel: "tis-alerts",
+            slots: BTreeMap::from([
+                ("tis-prod-blue".to_owned(), "blue".to_owned()),
+                ("tis-prod-green".to_owned(), "green".to_owned()),
+            ]),
+            strikes: STRIKES,
+            patience: STRIKES + 15 * MINUTE,
+            denied: BTreeSet::new(),
+        }
+    }
+
+    /// The same, if the account may not call `action`.
+    #[must_use]
+    pub fn denying(mut self, action: &str) -> Self {
+        self.denied.insert(action.to_owned());
+        self
+    }
+}
+
+/// The policy of the story's service: both slots serve, upload is green's alone.
+const TIS: &str = "\
+service: tis
+slots:
+  blue:  { select: { tags: { Name: tis-prod-blue } },  target_groups: [tis-prod] }
+  green: { select: { tags: { Name: tis-prod-green } }, target_groups: [tis-prod, tis-upload] }
+notify: [tis-alerts]
+";
