@@ -19,9 +19,9 @@ pub use tally::{Down, GroupTally, Mutation, Summary};
 pub use watch::{Beat, Event, Scene, SlotLine, Voice};
 
 use super::{Cloud, Ended, LeftTheThread, Stage, runtime};
+use crate::env::Clock;
 use crate::policy::{Channel, SecretRef};
 use crate::record::RecordError;
-use std::cell::RefCell;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -79,41 +79,40 @@ async fn perform(
         }
     });
     let clock = cloud.env(scenario.seed).clock;
-    let watch = RefCell::new(Watch::new(scenario, &cloud, stage.state()));
-    let failed = RefCell::new(None);
-    let story = async {
-        let mut left = None;
-        while left != Some(Duration::ZERO) {
-            let scene = match watch.borrow_mut().look().await {
-                Ok(scene) => scene,
-                Err(error) => {
-                    failed.replace(Some(error));
-                    return;
-                }
-            };
-            if audience(scene).is_break() {
-                return;
-            }
-            left = match left {
-                Some(left) if !watch.borrow().is_told() => Some(Duration::saturating_sub(left, TICK)),
-                Some(_) => Some(Duration::ZERO),
-                None => watch.borrow().is_over().then_some(AFTERMATH),
-            };
-            clock.sleep(TICK).await;
-        }
-    };
+    let mut watch = Watch::new(scenario, &cloud, stage.state());
+    let mut told = Ok(());
+    let story = async { told = tell(&mut watch, &clock, audience).await };
     let life = stage.next_life();
     match stage.live_until(&life, story, |_| {}).await {
-        Ended::Orderly => {}
+        Ended::Orderly => told?,
         Ended::NoJournal(error) => return Err(error.into()),
         Ended::Crashed => return Err(DemoError::Crashed),
     }
-    if let Some(error) = failed.take() {
-        return Err(error.into());
-    }
     // What the controller still did while it ended.
-    let mut watch = watch.into_inner();
     let last = watch.look().await?;
     let _ = audience(last);
     Ok(watch.summary())
+}
+
+/// Shows scene after scene, until the story is over and people have been told, or the audience has had enough.
+async fn tell(
+    watch: &mut Watch,
+    clock: &Clock,
+    audience: &mut dyn FnMut(Scene) -> ControlFlow<()>,
+) -> Result<(), RecordError> {
+    let mut aftermath = AFTERMATH;
+    while !aftermath.is_zero() {
+        if audience(watch.look().await?).is_break() {
+            break;
+        }
+        if watch.is_over() {
+            aftermath = if watch.is_told() {
+                Duration::ZERO
+            } else {
+                aftermath.saturating_sub(TICK)
+            };
+        }
+        clock.sleep(TICK).await;
+    }
+    Ok(())
 }
