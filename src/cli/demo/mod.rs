@@ -35,7 +35,7 @@ const SCREEN_BUSY: Duration = Duration::from_millis(10);
 /// The default of `--speed`.
 const USUAL_SPEED: u32 = 15;
 
-/// A line is read in about this time; a scene with several lines stays for so many times that.
+/// A line is read in about this time.
 const READING: Duration = Duration::from_millis(450);
 
 /// Plays it.
@@ -112,24 +112,38 @@ impl Pace {
         Self { speed, brake }
     }
 
-    /// Hands a scene to the screen and waits as long as it takes to read and as its time lasts. On the play's thread.
+    /// Hands a scene to the screen, one event after the other, and waits as long as each takes to read and as its time
+    /// lasts. On the play's thread.
     fn show(&self, tell: &mpsc::Sender<Scene>, scene: Scene) -> ControlFlow<()> {
-        let lines = u32::try_from(scene.events.len()).unwrap_or(u32::MAX);
-        let lasts = TICK / self.speed.max(1);
-        // At the usual speed a line gets its whole time; whoever wants it faster reads faster.
-        let reading = READING.saturating_mul(lines) * USUAL_SPEED / self.speed.max(USUAL_SPEED);
-        let mut scene = scene;
+        // Whoever wants it faster than usual reads faster.
+        let reading = READING * USUAL_SPEED / self.speed.max(USUAL_SPEED);
+        let mut lasts = TICK / self.speed.max(1);
+        let Scene { now, events, slots } = scene;
+        for event in events {
+            let slots = slots.clone();
+            let events = vec![event];
+            self.hand(tell, Scene { now, events, slots })?;
+            self.wait(reading)?;
+            lasts = lasts.saturating_sub(reading);
+        }
+        let events = Vec::new();
+        self.hand(tell, Scene { now, events, slots })?;
+        self.wait(lasts)
+    }
+
+    fn hand(&self, tell: &mpsc::Sender<Scene>, mut scene: Scene) -> ControlFlow<()> {
         loop {
             match tell.try_send(scene) {
-                Ok(()) => break,
+                Ok(()) => return ControlFlow::Continue(()),
                 Err(TrySendError::Closed(_)) => return ControlFlow::Break(()),
                 Err(TrySendError::Full(back)) => scene = back,
             }
-            if !self.brake.hold(SCREEN_BUSY) {
-                return ControlFlow::Break(());
-            }
+            self.wait(SCREEN_BUSY)?;
         }
-        if self.brake.hold(lasts.max(reading)) {
+    }
+
+    fn wait(&self, duration: Duration) -> ControlFlow<()> {
+        if self.brake.hold(duration) {
             ControlFlow::Continue(())
         } else {
             ControlFlow::Break(())

@@ -8,7 +8,7 @@ use crate::sim::demo::scenario::BY_HAND;
 use crate::sim::demo::{Beat, Event, Scene, SlotLine, Summary, Voice};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Keeps what the last line was, so that it can be written over.
@@ -42,13 +42,15 @@ impl Screen {
     }
 
     pub fn scene(&mut self, scene: &Scene) -> String {
+        if scene.events.is_empty() {
+            return self.footer(scene);
+        }
         let mut text = self.wipe();
         for event in &scene.events {
             text.push_str(&self.new_day(event.at()));
             text.push_str(&self.event(event));
         }
-        text.push_str(&self.footer(scene));
-        text
+        text + &self.footer(scene)
     }
 
     /// A line of its own for each new day.
@@ -87,10 +89,12 @@ impl Screen {
         let line = format!("{}  {}", Style::Strong.paint(&clock(scene.now)), slots.join("  "));
         let width = plain(&line).chars().count();
         if self.columns.is_some_and(|columns| width >= usize::from(columns)) {
-            return String::new();
+            return self.wipe();
         }
-        self.footer = width;
-        line
+        // Over the one before, which may have been longer: no blank in between that would flicker.
+        let before = std::mem::replace(&mut self.footer, width);
+        let rest = " ".repeat(before.saturating_sub(width));
+        format!("\r{line}{rest}")
     }
 
     /// Back to the beginning of the last line, which is blank then.
@@ -109,15 +113,18 @@ impl Screen {
         let mut table = Table::indented(2);
         for down in &summary.downs {
             let until = down.until.map_or_else(|| "now".to_owned(), clock);
+            let lasted = Style::Strong.paint(&long(down.lasted(summary.until)));
             table.row([
                 format!("{} down", down.slot),
-                format!(
-                    "{} to {until}: {}; in the incident, without keepgreen, {}",
-                    clock(down.from),
-                    Style::Strong.paint(&long(down.lasted(summary.until))),
-                    long(BY_HAND)
-                ),
+                format!("{} to {until}: {lasted}", clock(down.from)),
             ]);
+        }
+        if !summary.downs.is_empty() {
+            let was = format!(
+                "{}, until a person started it",
+                Style::Strong.paint(&long(BY_HAND))
+            );
+            table.row(["the incident".to_owned(), was]);
         }
         for group in &summary.groups {
             let below = format!(
@@ -131,11 +138,8 @@ impl Screen {
         table.row(["sent to AWS".to_owned(), sent(summary)]);
         table.row(["sent to people".to_owned(), count(summary.messages, "message")]);
         for (image, instances) in &summary.images_gone {
-            let what = format!(
-                "{image}, from which {} was launched, is gone",
-                instances.join(" and ")
-            );
-            table.row(["image".to_owned(), what]);
+            let what = format!("{image}; launched from it: {}", instances.join(", "));
+            table.row(["image gone".to_owned(), what]);
         }
         let mut told = BTreeSet::new();
         for (key, words) in &summary.findings {
@@ -159,21 +163,20 @@ fn verdict(summary: &Summary) -> String {
 }
 
 fn sent(summary: &Summary) -> String {
-    let mutations: Vec<String> = summary
-        .mutations
-        .iter()
-        .map(|one| format!("{} {} ({})", one.operation, one.subjects.join(" "), one.outcome))
-        .collect();
-    let list = if mutations.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", mutations.join(", "))
-    };
-    format!(
-        "{} that change nothing, {}{list}",
-        count(summary.reads, "request"),
-        count(mutations.len(), "mutation"),
-    )
+    let mut words = vec![
+        format!("{} that change nothing", count(summary.reads, "request")),
+        count(summary.mutations.len(), "mutation"),
+    ];
+    let mut repeats: BTreeMap<String, usize> = BTreeMap::new();
+    for one in &summary.mutations {
+        let what = format!("{} {}: {}", one.operation, one.subjects.join(" "), one.outcome);
+        *repeats.entry(what).or_default() += 1;
+    }
+    words.extend(repeats.into_iter().map(|(what, times)| match times {
+        1 => what,
+        _ => format!("{times} × {what}"),
+    }));
+    words.join("; ")
 }
 
 const HEALTH: &str = "health ";

@@ -50,7 +50,8 @@ impl Scenario {
         );
         world.step(STRIKES - 11 * HOUR - 20 * MINUTE);
         world.deregister_image(incident::IMAGE);
-        world.step(STRIKES - 2 * MINUTE);
+        // Its looks do not fall together with what happens on the hour.
+        world.step(STRIKES - 2 * MINUTE - Duration::from_secs(23));
         Self {
             seed,
             world,

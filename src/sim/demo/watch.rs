@@ -391,11 +391,7 @@ fn of_memory(memory: &ServiceMemory) -> Vec<(String, Beat)> {
         };
         beats.push((
             format!("seen {id}"),
-            beat(
-                instance.first_seen,
-                "is looked after from here on".to_owned(),
-                false,
-            ),
+            beat(instance.first_seen, "looked after from here on".to_owned(), false),
         ));
         let incident = memory.incidents.get(id);
         for (kind, timer) in &instance.timers {
