@@ -6,7 +6,6 @@
 use crate::pause::DEFAULT_LENGTH;
 use crate::policy::{format_duration, parse_duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -225,7 +224,7 @@ pub struct SchemaArgs {
 pub struct SimArgs {
     /// Where to listen; with port 0 on a free port. `listening on ADDR` on stderr says when it is ready, and where
     #[arg(long, value_name = "ADDR")]
-    pub listen: SocketAddr,
+    pub listen: String,
     /// How many of its seconds pass in one; 0: its time stands still but for POST /_sim/advance
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(..=FASTEST))]
     pub speed: u32,

@@ -17,7 +17,7 @@ pub async fn sim(args: &SimArgs) -> Outcome {
             args.listen
         ))
     };
-    let listener = listen(args.listen).await.map_err(refused)?;
+    let listener = listen(&args.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     let seed = args.seed.unwrap_or_else(|| Env::system().entropy.number());
     let port = Arc::new(Port::new(args.speed, seed));

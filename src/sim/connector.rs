@@ -153,7 +153,8 @@ impl Call {
                     self.time_out(limit)
                 }
             },
-            Delivery::Reset => {
+            // What was read of a broken answer is thrown away by the client.
+            Delivery::Reset | Delivery::CutOff(_) => {
                 sleep(back).await;
                 let reset = io::Error::new(
                     io::ErrorKind::ConnectionReset,

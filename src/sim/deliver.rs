@@ -38,6 +38,8 @@ pub(super) enum Delivery {
     Nothing,
     /// The connection breaks.
     Reset,
+    /// The connection breaks in the middle of this.
+    CutOff(HttpResponse),
     /// No such host.
     NoSuchHost,
 }
@@ -184,7 +186,11 @@ impl State {
         let is_readable = !matches!(
             fault,
             Some(
-                Fault::AppliedNoAnswer | Fault::AppliedReset | Fault::Truncated | Fault::RefuseAfterEffect(_)
+                Fault::AppliedNoAnswer
+                    | Fault::AppliedReset
+                    | Fault::CutOff
+                    | Fault::Truncated
+                    | Fault::RefuseAfterEffect(_)
             )
         );
         if let Actor::Controller { incarnation, dry_run } = actor {
@@ -324,6 +330,10 @@ fn spoil(delivery: &mut Delivery, fault: &Fault, refuse: impl Fn(&ApiError) -> D
         return;
     };
     match fault {
+        Fault::CutOff => {
+            let response = response.clone();
+            *delivery = Delivery::CutOff(response);
+        }
         Fault::Slow(by) => *late = *by,
         Fault::Truncated => response.body.truncate(response.body.len() / 2),
         Fault::UnknownMember(member) => {

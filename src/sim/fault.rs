@@ -131,6 +131,8 @@ pub enum Fault {
     AppliedNoAnswer,
     /// Done, and the connection breaks before the answer.
     AppliedReset,
+    /// Done, and the connection breaks in the middle of the answer; its length says that more was to come.
+    CutOff,
     /// Answered as if done; nothing done.
     NothingDone,
     /// Nobody listens there.

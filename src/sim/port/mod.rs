@@ -15,12 +15,14 @@
 //! are that account's; any role can be assumed; signatures are not verified), the oracles judge nobody, and webhooks are
 //! not played, because nobody's webhook is at this address.
 
+mod connection;
 mod control;
 mod server;
 
 use super::cloud::State;
 use super::crash::Actor;
 use super::deliver::{Delivery, Parcel};
+use super::fault::Fault;
 use super::trace::Outcome;
 use super::wire::{self, Endpoint, HttpRequest, HttpResponse, Service, address};
 use super::world::api::ApiError;
@@ -53,9 +55,9 @@ pub struct Port {
 /// What becomes of a call on its connection.
 enum Reply {
     Answer(HttpResponse),
-    /// Nothing, ever.
-    Silence,
-    /// The connection breaks.
+    /// Its first half, then the connection breaks.
+    CutOff(HttpResponse),
+    /// The connection breaks at once.
     Reset,
 }
 
@@ -108,21 +110,25 @@ impl Port {
         }
     }
 
-    /// Answers one request to AWS. Dropped before its end, the call counts as abandoned by its sender.
+    /// Answers one request to AWS; a fault can make it wait for ever. Dropped before its end, the call counts as abandoned by its sender.
     async fn call(&self, mut request: HttpRequest) -> Reply {
         let endpoint = match address::signed_endpoint_of(&request) {
             Ok(endpoint) => endpoint,
-            Err(refused) => return self.refuse(refused.service, &refused.error),
+            Err(refused) => return Reply::Answer(self.refuse(refused.service, &refused.error)),
         };
         if let Err(error) = fit(&mut request, &endpoint) {
-            return self.refuse(endpoint.service, &error);
+            return Reply::Answer(self.refuse(endpoint.service, &error));
         }
         let mut parcel = Parcel::to(Some(endpoint.clone()), request);
         let (number, delivery) = self.act(|state| {
             let now = self.clock.now();
             let number = state.begin(now, Actor::Person, 0, &mut parcel);
             let fault = state.fault_of(&parcel);
-            let delivery = state.arrive(now, number, Actor::Person, &parcel, fault.as_ref());
+            let delivery = match fault {
+                // There is a connection already: it is broken with nothing done.
+                Some(Fault::ConnectionRefused) => Delivery::Reset,
+                fault => state.arrive(now, number, Actor::Person, &parcel, fault.as_ref()),
+            };
             (number, delivery)
         });
         let mut call = Call {
@@ -145,21 +151,22 @@ impl Port {
                 });
                 Reply::Answer(response)
             }
+            Delivery::CutOff(response) => {
+                call.end(Outcome::Reset);
+                Reply::CutOff(response)
+            }
             Delivery::Reset | Delivery::NoSuchHost => {
                 call.end(Outcome::Reset);
                 Reply::Reset
             }
-            Delivery::Nothing => {
-                std::future::pending::<()>().await;
-                Reply::Silence
-            }
+            Delivery::Nothing => std::future::pending().await,
         }
     }
 
     /// An error of `service`, without any effect.
-    fn refuse(&self, service: Service, error: &ApiError) -> Reply {
+    fn refuse(&self, service: Service, error: &ApiError) -> HttpResponse {
         let request_id = self.lock().request_id();
-        Reply::Answer(wire::refuse(service, error, &request_id))
+        wire::refuse(service, error, &request_id)
     }
 }
 

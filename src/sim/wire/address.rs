@@ -111,6 +111,14 @@ pub fn signed_endpoint_of(request: &HttpRequest) -> Result<Endpoint, Unaddressed
     })
 }
 
+/// The service in whose form the sender of a request reads an error, whatever is wrong with the request.
+pub fn service_of(request: &HttpRequest) -> Service {
+    match signed_endpoint_of(request) {
+        Ok(endpoint) => endpoint.service,
+        Err(refused) => refused.service,
+    }
+}
+
 /// The credential of a request's signature; `None` if it is not signed at all.
 fn credential(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     if let Some(header) = request.headers.get("authorization") {
