@@ -40,6 +40,7 @@ pub struct Cloud {
 }
 
 pub(super) struct State {
+    pub(super) seed: u64,
     pub(super) world: World,
     pub(super) faults: Rules<Fault>,
     pub(super) meddlers: Rules<Meddling>,
@@ -261,6 +262,7 @@ impl Cloud {
 impl State {
     pub(super) fn new(seed: u64, world: World) -> Self {
         Self {
+            seed,
             world,
             faults: Rules::default(),
             meddlers: Rules::default(),
@@ -272,6 +274,17 @@ impl State {
             rng: fastrand::Rng::with_seed(seed ^ 0x6c61_7465_6e63_7921),
             instant: None,
         }
+    }
+
+    /// Another world takes this one's place: no faults, no script, no calls so far. Numbers of calls go on, so that one that
+    /// is still under way ends as itself.
+    pub(super) fn begin_anew(&mut self, seed: u64, world: World) {
+        let mut trace = std::mem::take(&mut self.trace);
+        trace.forget();
+        *self = Self {
+            trace,
+            ..Self::new(seed, world)
+        };
     }
 
     /// A call leaves its sender at `now`: its number in the trace.

@@ -4,13 +4,14 @@
 //! that matches a call decides it. What goes wrong in the world itself (no capacity, a start that does not hold, stale
 //! reads) is in `world::control`; here is what goes wrong between the world and its caller.
 
+use serde::Serialize;
 use std::time::Duration;
 
 use super::world::api::{ApiError, Operation};
 use super::world::page_number;
 
 /// Which calls a rule is about. Empty: all.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct When {
     action: Option<String>,
     subject: Option<String>,
@@ -18,7 +19,10 @@ pub struct When {
     region: Option<String>,
     host: Option<String>,
     page: Option<u32>,
+    /// How many matching calls still pass.
+    #[serde(rename = "after")]
     skip: u32,
+    /// How often it still strikes.
     times: Option<u32>,
 }
 
@@ -196,28 +200,65 @@ pub(super) struct CallFacts<'a> {
 
 /// Rules, each with what it does; the first that strikes decides.
 #[derive(Debug)]
-pub(super) struct Rules<T>(Vec<(When, T)>);
+pub(super) struct Rules<T> {
+    rules: Vec<Rule<T>>,
+    made: u64,
+}
+
+#[derive(Debug)]
+struct Rule<T> {
+    id: u64,
+    when: When,
+    what: T,
+}
 
 impl<T> Default for Rules<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self {
+            rules: Vec::new(),
+            made: 0,
+        }
     }
 }
 
 impl<T> Rules<T> {
-    pub(super) fn add(&mut self, when: When, what: T) {
-        self.0.push((when, what));
+    /// Its number.
+    pub(super) fn add(&mut self, when: When, what: T) -> u64 {
+        self.made += 1;
+        let id = self.made;
+        self.rules.push(Rule { id, when, what });
+        id
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.rules.clear();
+    }
+
+    /// `false`: there is no such rule.
+    pub(super) fn remove(&mut self, id: u64) -> bool {
+        let before = self.rules.len();
+        self.rules.retain(|rule| rule.id != id);
+        self.rules.len() < before
+    }
+
+    /// Forget rules that will not strike again.
+    pub(super) fn forget_spent(&mut self) {
+        self.rules.retain(|rule| rule.when.times != Some(0));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &When, &T)> {
+        self.rules.iter().map(|rule| (rule.id, &rule.when, &rule.what))
     }
 
     /// What strikes this call; counts it.
     pub(super) fn strike(&mut self, call: &CallFacts) -> Option<&mut T> {
-        self.0
+        self.rules
             .iter_mut()
-            .find_map(|(when, what)| when.strikes(call).then_some(what))
+            .find_map(|rule| rule.when.strikes(call).then_some(&mut rule.what))
     }
 }
 

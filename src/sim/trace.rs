@@ -105,6 +105,12 @@ impl Trace {
         self.kept = Some(calls);
     }
 
+    /// Forget all calls so far, but not how many they were.
+    pub(super) fn forget(&mut self) {
+        self.forgotten += self.calls.len();
+        self.calls.clear();
+    }
+
     pub(super) fn begin(&mut self, mut record: CallRecord) -> u64 {
         if let Some(kept) = self.kept.filter(|kept| self.calls.len() >= kept * 2) {
             self.forgotten += kept;

@@ -84,6 +84,16 @@ impl Port {
         result
     }
 
+    /// Another world takes this one's place, without faults, by default from the same seed. Calls that wait for an
+    /// answer of the old one still get it.
+    fn begin_anew(&self, seed: Option<u64>) -> (u64, Timestamp) {
+        self.act(|state| {
+            let (seed, now) = (seed.unwrap_or(state.seed), self.clock.now());
+            state.begin_anew(seed, world(seed, now));
+            (seed, now)
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

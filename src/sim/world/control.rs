@@ -250,6 +250,11 @@ impl World {
         self.staleness = staleness;
     }
 
+    /// Requests are limited, or no longer are.
+    pub fn set_throttling(&mut self, on: bool) {
+        self.throttling = on;
+    }
+
     /// An existing instance is absent from every read until `until`.
     pub fn hide_instance(&mut self, id: &str, until: Timestamp) {
         self.note(id, format!("absent from reads until {until}"));

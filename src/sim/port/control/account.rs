@@ -2,6 +2,8 @@
 
 use super::fields::{Fields, Refused};
 use super::{Port, Route, field};
+use crate::sim::port::ACCOUNT;
+use crate::sim::wire;
 use serde_json::{Value, json};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -30,22 +32,31 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 fn deny(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
-    let action = fields.required("action", fields.text("action")?)?;
-    if !crate::sim::wire::routes().any(|route| route.action == action) {
-        return Err(fields.refuse("action", action));
-    }
-    let account = account(fields)?;
+    let action = fields.required("action", operation(fields)?)?;
+    let account = account(fields)?.unwrap_or_else(|| ACCOUNT.to_owned());
     let denied = fields.flag("denied")?.unwrap_or(true);
     port.act(|state| state.world.deny(&account, &action, denied));
     Ok(json!({ "account": account, "action": action, "denied": denied }))
 }
 
-/// The field `account`, the port's own if it is not there.
-fn account(fields: &Fields) -> Result<String, Refused> {
+/// The field `action` of a route where it is an operation: one that is modelled.
+pub(super) fn operation(fields: &Fields) -> Result<Option<String>, Refused> {
+    let action = fields.text("action")?;
+    match action {
+        Some(action) if !wire::routes().any(|route| route.action == action) => {
+            Err(fields.refuse("action", action))
+        }
+        other => Ok(other),
+    }
+}
+
+/// The field `account`: twelve digits.
+pub(super) fn account(fields: &Fields) -> Result<Option<String>, Refused> {
     match fields.text("account")? {
-        None => Ok(super::super::ACCOUNT.to_owned()),
-        Some(id) if id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()) => Ok(id),
-        Some(other) => Err(fields.refuse("account", other)),
+        Some(id) if id.len() != 12 || !id.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(fields.refuse("account", id))
+        }
+        other => Ok(other),
     }
 }
 
@@ -53,6 +64,8 @@ fn capacity(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
     let zone = fields.required("zone", fields.text("zone")?)?;
     let instance_type = fields.text("instance_type")?;
     let available = fields.required("available", fields.flag("available")?)?;
-    port.act(|state| state.world.capacity(&zone, instance_type.as_deref(), available));
+    port.act(|state| {
+        state.world.capacity(&zone, instance_type.as_deref(), available);
+    });
     Ok(json!({ "zone": zone, "instance_type": instance_type, "available": available }))
 }

@@ -3,6 +3,8 @@
 use super::Route;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A year: nobody waits longer for anything, and the end of time stays far away.
@@ -29,6 +31,8 @@ impl Refused {
 pub struct Fields {
     route: &'static Route,
     values: Map<String, Value>,
+    /// Those that somebody asked for.
+    taken: RefCell<BTreeSet<String>>,
 }
 
 impl Fields {
@@ -44,7 +48,11 @@ impl Fields {
             serde_json::from_slice(body)
                 .map_err(|error| Refused::new(400, format!("the body has to be a JSON object: {error}")))?
         };
-        let fields = Self { route, values };
+        let fields = Self {
+            route,
+            values,
+            taken: RefCell::default(),
+        };
         match fields.values.keys().find(|name| fields.expects(name).is_none()) {
             None => Ok(fields),
             Some(name) => {
@@ -76,12 +84,22 @@ impl Fields {
 
     /// The field, if it was sent; `null` is as good as absent.
     fn value(&self, name: &str) -> Option<&Value> {
-        debug_assert!(
-            self.expects(name).is_some(),
-            "{name} is not in the table of {}",
-            self.route.path
-        );
+        self.taken.borrow_mut().insert(name.to_owned());
         self.values.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Refuse what nobody asked for: it means nothing together with the others, and whoever sent it expects that it does.
+    /// Routes call it before they act.
+    pub fn finish(&self) -> Result<(), Refused> {
+        let taken = self.taken.borrow();
+        match self.values.keys().find(|name| !taken.contains(*name)) {
+            None => Ok(()),
+            Some(name) => {
+                let expects = self.expects(name).unwrap_or("nothing");
+                let why = format!("{name} means nothing here; it is: {expects}");
+                Err(Refused::new(400, why))
+            }
+        }
     }
 
     /// The field, read by `read`, which knows its own kind.
@@ -115,6 +133,14 @@ impl Fields {
             let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
             T::try_from(number).ok()
         })
+    }
+
+    /// A whole number from 1: how often, or which in a row.
+    pub fn count(&self, name: &str) -> Result<Option<u32>, Refused> {
+        match self.number(name)? {
+            Some(0) => Err(self.refuse(name, 0)),
+            other => Ok(other),
+        }
     }
 
     pub fn flag(&self, name: &str) -> Result<Option<bool>, Refused> {

@@ -59,57 +59,79 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-const ACTIONS: &[(&str, Act)] = &[
+/// What is done to an instance that exists; `false`: it is not in the state for it.
+type Lever = Box<dyn FnOnce(&mut World, &str) -> bool>;
+
+/// Reads the fields that an action needs.
+type Read = fn(&Fields) -> Result<Lever, Refused>;
+
+const ACTIONS: &[(&str, Read)] = &[
     ("stop", stop),
-    ("start", |w, id, _| Ok(w.start_by_person(id))),
-    ("terminate", |w, id, _| Ok(w.terminate(id))),
-    ("reboot", |w, id, _| Ok(w.reboot_by_person(id))),
-    ("impair", |w, id, f| Ok(w.impair(id, check(f)?))),
-    ("mend", |w, id, f| Ok(w.mend(id, check(f)?))),
-    ("app", |w, id, f| Ok(w.set_app(id, app(f)?))),
-    ("fail-starts", |w, id, f| {
-        let times = f.required("times", f.number("times")?)?;
-        Ok(w.fail_start(id, times))
+    ("start", |_| Ok(Box::new(World::start_by_person))),
+    ("terminate", |_| Ok(Box::new(World::terminate))),
+    ("reboot", |_| Ok(Box::new(World::reboot_by_person))),
+    ("impair", |fields| {
+        let check = check(fields)?;
+        Ok(Box::new(move |world, id| world.impair(id, check)))
     }),
-    ("poison", |w, id, f| Ok(w.poison(id, f.text("code")?.as_deref()))),
-    ("hide", |w, id, f| {
-        let until = later(w.now(), f.required("seconds", f.seconds("seconds")?)?);
-        w.hide_instance(id, until);
-        Ok(true)
+    ("mend", |fields| {
+        let check = check(fields)?;
+        Ok(Box::new(move |world, id| world.mend(id, check)))
     }),
-    ("retag", |w, id, f| {
-        let key = f.required("key", f.text("key")?)?;
-        Ok(w.retag(id, &key, f.any_text("value")?.as_deref()))
+    ("app", |fields| {
+        let app = app(fields)?;
+        Ok(Box::new(move |world, id| world.set_app(id, app)))
+    }),
+    ("fail-starts", |fields| {
+        let times = fields.required("times", fields.number("times")?)?;
+        Ok(Box::new(move |world, id| world.fail_start(id, times)))
+    }),
+    ("poison", |fields| {
+        let code = fields.text("code")?;
+        Ok(Box::new(move |world, id| world.poison(id, code.as_deref())))
+    }),
+    ("hide", |fields| {
+        let length = fields.required("seconds", fields.seconds("seconds")?)?;
+        Ok(Box::new(move |world, id| {
+            world.hide_instance(id, later(world.now(), length));
+            true
+        }))
+    }),
+    ("retag", |fields| {
+        let key = fields.required("key", fields.text("key")?)?;
+        let value = fields.any_text("value")?;
+        Ok(Box::new(move |world, id| world.retag(id, &key, value.as_deref())))
     }),
 ];
 
-/// Pulls a lever on an instance that exists; `false`: it is not in the state for it.
-type Act = fn(&mut World, &str, &Fields) -> Result<bool, Refused>;
-
 fn instance(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
     let id = fields.required("id", fields.text("id")?)?;
-    let act = fields.required("action", fields.one_of("action", ACTIONS)?)?;
+    let read = fields.required("action", fields.one_of("action", ACTIONS)?)?;
+    let lever = read(fields)?;
+    fields.finish()?;
     port.act(|state| {
         let world = &mut state.world;
         known(world, &id)?;
-        if !act(world, &id, fields)? {
-            let state = world.instance(&id).map_or("gone", |i| i.state.name());
+        let is_done = lever(world, &id);
+        let state = world.instance(&id).map_or("gone", |i| i.state.name());
+        if !is_done {
             let why = format!("{id} is {state}: this cannot be done to it now");
             return Err(Refused::new(409, why));
         }
-        let state = world.instance(&id).map_or("gone", |i| i.state.name());
         Ok(json!({ "id": id, "state": state, "now": world.now().to_string() }))
     })
 }
 
-fn stop(world: &mut World, id: &str, fields: &Fields) -> Result<bool, Refused> {
-    let code = fields.text("code")?;
+fn stop(fields: &Fields) -> Result<Lever, Refused> {
     let by = fields.one_of("by", &[("aws", 0), ("person", 1), ("guest", 2)])?;
-    match (by.unwrap_or(0), code) {
-        (0, code) => Ok(world.stop_by_aws(id, code.as_deref().unwrap_or("Server.ScheduledStop"))),
-        (_, Some(code)) => Err(fields.refuse("code", code)),
-        (1, None) => Ok(world.stop_by_person(id)),
-        (_, None) => Ok(world.stop_by_guest(id)),
+    match by.unwrap_or(0) {
+        0 => {
+            let code = fields.text("code")?;
+            let code = code.unwrap_or_else(|| "Server.ScheduledStop".to_owned());
+            Ok(Box::new(move |world, id| world.stop_by_aws(id, &code)))
+        }
+        1 => Ok(Box::new(World::stop_by_person)),
+        _ => Ok(Box::new(World::stop_by_guest)),
     }
 }
 
@@ -157,6 +179,7 @@ const EVENTS: [&str; 5] = [
 fn event(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
     let id = fields.required("id", fields.text("id")?)?;
     if let Some(event) = fields.text("cancel")? {
+        fields.finish()?;
         return port.act(|state| {
             known(&state.world, &id)?;
             match state.world.cancel_event(&id, &event) {
@@ -167,6 +190,7 @@ fn event(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
     }
     let code = fields.required("code", fields.one_of("code", &EVENTS.map(|code| (code, code)))?)?;
     let (after, at) = (fields.seconds("seconds")?, fields.time("at")?);
+    fields.finish()?;
     port.act(|state| {
         let world = &mut state.world;
         known(world, &id)?;

@@ -33,7 +33,80 @@ pub(super) const ROUTES: &[Route] = &[
         what: "What happened, oldest first; the last 50,000 entries are kept.",
         act: log,
     },
+    Route {
+        method: "GET",
+        path: "/_sim/calls",
+        fields: &[
+            field("after", "only calls after the one with this number"),
+            field("action", "only calls of this operation"),
+        ],
+        what: "The calls of AWS clients, oldest first, with how each ended; the last 10,000 at least are kept.",
+        act: calls,
+    },
+    Route {
+        method: "GET",
+        path: "/_sim/state",
+        fields: &[],
+        what: "What there is: the time, instances with their states, targets with their health.",
+        act: state,
+    },
 ];
+
+fn calls(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let (after, action) = (fields.number("after")?.unwrap_or(0), fields.text("action")?);
+    port.act(|state| {
+        let calls = state.trace.calls().iter();
+        let calls = calls.filter(|call| call.number > after);
+        let calls = calls.filter(|call| action.as_deref().is_none_or(|action| call.action == action));
+        let calls = calls.map(|call| {
+            json!({
+                "number": call.number,
+                "sent": call.sent.to_string(),
+                "ended": call.ended.map(|at| at.to_string()),
+                "service": call.service,
+                "action": call.action,
+                "account": call.account,
+                "region": call.region,
+                "parameters": call.params,
+                "outcome": call.outcome.to_string(),
+            })
+        });
+        Ok(Value::Array(calls.collect()))
+    })
+}
+
+fn state(port: &Port, _: &mut Fields) -> Result<Value, Refused> {
+    port.act(|state| {
+        let world = &state.world;
+        let instances = world.instances().map(|i| {
+            json!({
+                "id": i.id,
+                "name": i.tag("Name"),
+                "account": i.scope.account,
+                "region": i.scope.region,
+                "zone": i.zone,
+                "image": i.image,
+                "state": i.state.name(),
+            })
+        });
+        let groups = world.target_groups().map(|group| {
+            let living = group.targets.iter().filter(|(_, target)| target.now().is_some());
+            let targets = living.map(|((id, port), _)| {
+                let (health, reason, _) = group.health_of(id, *port).names();
+                json!({ "id": id, "port": port, "health": health, "reason": reason })
+            });
+            json!({ "arn": group.arn, "name": group.name, "targets": targets.collect::<Vec<_>>() })
+        });
+        Ok(json!({
+            "now": world.now().to_string(),
+            "speed": port.clock.speed(),
+            "seed": state.seed,
+            "instances": instances.collect::<Vec<_>>(),
+            "target_groups": groups.collect::<Vec<_>>(),
+            "faults": state.faults.len(),
+        }))
+    })
+}
 
 fn log(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
     let (since, about) = (fields.time("since")?, fields.text("about")?);

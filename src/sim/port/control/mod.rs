@@ -4,9 +4,13 @@
 //! is answered, so that no route and no parameter is without its sentence.
 
 mod account;
+mod fault;
 mod fields;
+mod image;
 mod instance;
 mod look;
+mod manners;
+mod target;
 mod time;
 
 use super::Port;
@@ -40,9 +44,17 @@ pub struct Route {
 
 /// Every route.
 fn routes() -> impl Iterator<Item = &'static Route> {
-    [look::ROUTES, time::ROUTES, instance::ROUTES, account::ROUTES]
-        .into_iter()
-        .flatten()
+    let tables: [&[Route]; 8] = [
+        look::ROUTES,
+        time::ROUTES,
+        instance::ROUTES,
+        image::ROUTES,
+        target::ROUTES,
+        account::ROUTES,
+        fault::ROUTES,
+        manners::ROUTES,
+    ];
+    tables.into_iter().flatten()
 }
 
 /// A request for a control route, not for AWS.
