@@ -18,6 +18,8 @@
 mod connection;
 mod control;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use super::cloud::State;
 use super::crash::Actor;

@@ -43,7 +43,7 @@ pub struct Route {
 }
 
 /// Every route.
-fn routes() -> impl Iterator<Item = &'static Route> {
+pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
     let tables: [&[Route]; 8] = [
         look::ROUTES,
         time::ROUTES,
