@@ -183,16 +183,7 @@ impl State {
             }),
             _ => self.world.call(now, request),
         };
-        let is_readable = !matches!(
-            fault,
-            Some(
-                Fault::AppliedNoAnswer
-                    | Fault::AppliedReset
-                    | Fault::CutOff
-                    | Fault::Truncated
-                    | Fault::RefuseAfterEffect(_)
-            )
-        );
+        let is_readable = fault.is_none_or(Fault::lets_the_answer_be_read);
         if let Actor::Controller { incarnation, dry_run } = actor {
             let sent = parcel.sent;
             let arrival = Arrival {

@@ -188,6 +188,20 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// What the world has answered reaches its caller, if perhaps late.
+    pub(super) fn lets_the_answer_be_read(&self) -> bool {
+        !matches!(
+            self,
+            Fault::AppliedNoAnswer
+                | Fault::AppliedReset
+                | Fault::CutOff
+                | Fault::Truncated
+                | Fault::RefuseAfterEffect(_)
+        )
+    }
+}
+
 /// What a rule looks at.
 pub(super) struct CallFacts<'a> {
     pub(super) action: &'a str,
