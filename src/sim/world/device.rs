@@ -1,42 +1,7 @@
-//! Block devices as an image, a launch or a launch template asks for them: which volume goes under which name.
-//!
-//! One type for all three, because AWS merges them: what a launch says of a device wins over the image's mapping of
-//! the same name, field by field.
+//! Volume types with their limits, and how a launch's block devices are laid over the image's.
 
 use super::api::ApiError;
-
-/// What shall be under one device name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlockDevice {
-    /// `/dev/xvda`.
-    pub name: String,
-    pub what: Mapped,
-}
-
-/// What a device name stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mapped {
-    Ebs(EbsSpec),
-    /// An instance-store volume: `ephemeral0`.
-    Ephemeral(String),
-    /// The image's mapping of this name is left out.
-    Nothing,
-}
-
-/// A volume as asked for: what is `None` comes from the snapshot, the image or EBS's defaults.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EbsSpec {
-    pub snapshot: Option<String>,
-    pub size_gib: Option<u32>,
-    pub kind: Option<VolumeKind>,
-    pub iops: Option<u32>,
-    /// MiB/s.
-    pub throughput: Option<u32>,
-    pub encrypted: Option<bool>,
-    /// A KMS key: its id, ARN or alias.
-    pub key: Option<String>,
-    pub delete_on_termination: Option<bool>,
-}
+use super::launch::{BlockDeviceSpec, EbsSpec};
 
 /// EBS's volume types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,8 +56,9 @@ impl VolumeKind {
         match self {
             VolumeKind::Standard => (1, 1_024),
             VolumeKind::Gp2 => (1, 16_384),
-            VolumeKind::Gp3 | VolumeKind::Io2 => (if self == VolumeKind::Io2 { 4 } else { 1 }, 65_536),
+            VolumeKind::Gp3 => (1, 65_536),
             VolumeKind::Io1 => (4, 16_384),
+            VolumeKind::Io2 => (4, 65_536),
             VolumeKind::St1 | VolumeKind::Sc1 => (125, 16_384),
         }
     }
@@ -200,7 +166,7 @@ fn checked_iops(size_gib: u32, iops: u32, limits: (u32, u32, u32)) -> Result<u32
         return value(format!("Volume iops of {iops} is too high; maximum is {high}."));
     }
     // Every type may have its least IOPS whatever its size is.
-    if iops > low && iops / per_gib >= size_gib && iops > size_gib * per_gib {
+    if iops > low && iops > size_gib.saturating_mul(per_gib) {
         let ratio = f64::from(iops) / f64::from(size_gib);
         return value(format!(
             "Iops to volume size ratio of {ratio:.6} is too high; maximum is {per_gib}.000000 iops per GiB"
@@ -210,36 +176,35 @@ fn checked_iops(size_gib: u32, iops: u32, limits: (u32, u32, u32)) -> Result<u32
 }
 
 /// `over`'s mappings on top of `base`'s: by name, and for volumes field by field. What is mapped to nothing stays out.
-pub fn merged(base: &[BlockDevice], over: &[BlockDevice]) -> Vec<BlockDevice> {
+pub fn merged(base: &[BlockDeviceSpec], over: &[BlockDeviceSpec]) -> Vec<BlockDeviceSpec> {
     let mut all = base.to_vec();
     for device in over {
-        let place = all.iter_mut().find(|d| d.name == device.name);
-        match (place, &device.what) {
-            (Some(BlockDevice { what: Mapped::Ebs(below), .. }), Mapped::Ebs(above)) => {
-                *below = above.over(below);
-            }
-            (Some(place), _) => *place = device.clone(),
+        let place = all.iter_mut().find(|d| d.device == device.device);
+        match (place, &device.ebs) {
+            (Some(place), Some(above)) => match &mut place.ebs {
+                Some(below) => *below = laid_over(above, below),
+                None => *place = device.clone(),
+            },
+            (Some(place), None) => *place = device.clone(),
             (None, _) => all.push(device.clone()),
         }
     }
-    all.retain(|device| device.what != Mapped::Nothing);
+    all.retain(|device| !device.no_device);
     all
 }
 
-impl EbsSpec {
-    /// What this says, and for the rest what `below` says. IOPS and throughput belong to a type and do not outlive it.
-    fn over(&self, below: &EbsSpec) -> EbsSpec {
-        let is_same_kind = self.kind.is_none() || self.kind == below.kind;
-        EbsSpec {
-            snapshot: self.snapshot.clone().or_else(|| below.snapshot.clone()),
-            size_gib: self.size_gib.or(below.size_gib),
-            kind: self.kind.or(below.kind),
-            iops: self.iops.or(below.iops.filter(|_| is_same_kind)),
-            throughput: self.throughput.or(below.throughput.filter(|_| is_same_kind)),
-            encrypted: self.encrypted.or(below.encrypted),
-            key: self.key.clone().or_else(|| below.key.clone()),
-            delete_on_termination: self.delete_on_termination.or(below.delete_on_termination),
-        }
+/// What `above` says, and for the rest what `below` says. IOPS and throughput belong to a type and do not outlive it.
+fn laid_over(above: &EbsSpec, below: &EbsSpec) -> EbsSpec {
+    let is_same_kind = above.volume_type.is_none() || above.volume_type == below.volume_type;
+    EbsSpec {
+        snapshot: above.snapshot.clone().or_else(|| below.snapshot.clone()),
+        size_gib: above.size_gib.or(below.size_gib),
+        volume_type: above.volume_type.clone().or_else(|| below.volume_type.clone()),
+        iops: above.iops.or(below.iops.filter(|_| is_same_kind)),
+        throughput: above.throughput.or(below.throughput.filter(|_| is_same_kind)),
+        encrypted: above.encrypted.or(below.encrypted),
+        kms_key: above.kms_key.clone().or_else(|| below.kms_key.clone()),
+        delete_on_termination: above.delete_on_termination.or(below.delete_on_termination),
     }
 }
 
@@ -271,24 +236,36 @@ mod tests {
 
     #[test]
     fn a_launch_overrides_the_images_mapping_field_by_field() {
-        let ebs = |spec: EbsSpec| BlockDevice { name: "/dev/xvda".into(), what: Mapped::Ebs(spec) };
-        let image = ebs(EbsSpec {
+        let root = |ebs: EbsSpec| BlockDeviceSpec {
+            device: "/dev/xvda".into(),
+            ebs: Some(ebs),
+            ..BlockDeviceSpec::default()
+        };
+        let image = root(EbsSpec {
             snapshot: Some("snap-1".into()),
-            kind: Some(VolumeKind::Io1),
+            volume_type: Some("io1".into()),
             iops: Some(400),
             size_gib: Some(8),
             ..EbsSpec::default()
         });
-        let launch = ebs(EbsSpec { kind: Some(VolumeKind::Gp3), size_gib: Some(20), ..EbsSpec::default() });
+        let launch = root(EbsSpec {
+            volume_type: Some("gp3".into()),
+            size_gib: Some(20),
+            ..EbsSpec::default()
+        });
         let both = merged(std::slice::from_ref(&image), &[launch]);
-        let expected = ebs(EbsSpec {
+        let expected = root(EbsSpec {
             snapshot: Some("snap-1".into()),
-            kind: Some(VolumeKind::Gp3),
+            volume_type: Some("gp3".into()),
             size_gib: Some(20),
             ..EbsSpec::default()
         });
         assert_eq!(both, [expected]);
-        let nothing = BlockDevice { name: "/dev/xvda".into(), what: Mapped::Nothing };
+        let nothing = BlockDeviceSpec {
+            device: "/dev/xvda".into(),
+            no_device: true,
+            ..BlockDeviceSpec::default()
+        };
         assert_eq!(merged(&[image], &[nothing]), []);
     }
 }
