@@ -2,6 +2,7 @@
 
 mod crashes;
 mod ec2_network;
+mod ec2_volumes;
 mod eyes;
 mod faults;
 mod images;

@@ -151,8 +151,8 @@ fn filters_narrow_and_what_is_not_modelled_is_refused_by_name() {
             .await
             .unwrap_err();
         assert!(error.message().unwrap().contains("IncludeManagedResources"));
-        let error = ec2.describe_volumes().send().await.unwrap_err();
-        assert!(error.message().unwrap().contains("DescribeVolumes"));
+        let error = ec2.describe_spot_price_history().send().await.unwrap_err();
+        assert!(error.message().unwrap().contains("DescribeSpotPriceHistory"));
     });
 }
 

@@ -2,7 +2,7 @@
 
 use super::error::namespace;
 use super::xml::Xml;
-use super::{Service, autoscaling, ec2_network, ec2_xml, elb, ssm, sts};
+use super::{Service, autoscaling, ec2_images, ec2_network, ec2_volumes, ec2_xml, elb, ssm, sts};
 use crate::sim::world::api::Answer;
 
 /// The body of the answer to `action`.
@@ -25,7 +25,10 @@ pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
         Answer::ImageMetadata { items, next } => {
             ec2(&|xml| ec2_xml::image_metadata(xml, items, next.as_deref()))
         }
-        Answer::Images { items, next } => ec2(&|xml| ec2_xml::images(xml, items, next.as_deref())),
+        Answer::Images(listing) => ec2(&|xml| ec2_images::images(xml, listing)),
+        Answer::Image(answer) => ec2(&|xml| ec2_images::write(xml, answer)),
+        Answer::Volumes(answer) => ec2(&|xml| ec2_volumes::write_volumes(xml, answer)),
+        Answer::Snapshots(answer) => ec2(&|xml| ec2_volumes::write_snapshots(xml, answer)),
         Answer::StateChanges(changes) => ec2(&|xml| ec2_xml::state_changes(xml, changes)),
         Answer::Done => ec2(&|xml| xml.text("return", "true")),
         Answer::TargetGroups { items, next } => wrapped(Service::Elb, &|xml| {

@@ -2,7 +2,7 @@
 
 use super::query::Params;
 use super::{Parse, Route, Service};
-use crate::sim::world::api::{ApiError, DescribeImages, Operation};
+use crate::sim::world::api::{ApiError, Operation};
 use crate::sim::world::tags;
 
 pub(super) const fn route(
@@ -41,16 +41,6 @@ pub(super) const ROUTES: &[Route] = &[
             filters,
             page: p.page("MaxResults", "NextToken")?,
         })
-    }),
-    route("DescribeImages", |p| {
-        Ok(Operation::DescribeImages(DescribeImages {
-            ids: p.list("ImageId"),
-            owners: p.list("Owner"),
-            filters: p.filters()?,
-            include_disabled: p.flag("IncludeDisabled")?,
-            include_deprecated: p.flag("IncludeDeprecated")?,
-            page: p.page("MaxResults", "NextToken")?,
-        }))
     }),
     route("StartInstances", |p| {
         Ok(Operation::StartInstances {

@@ -16,7 +16,10 @@ pub(super) fn write(xml: &mut Xml, list: &str, devices: &[BlockDeviceSpec]) {
 }
 
 fn write_ebs(xml: &mut Xml, ebs: &EbsSpec) {
-    xml.maybe("deleteOnTermination", ebs.delete_on_termination.map(|d| d.to_string()));
+    xml.maybe(
+        "deleteOnTermination",
+        ebs.delete_on_termination.map(|d| d.to_string()),
+    );
     xml.maybe("iops", ebs.iops.map(|n| n.to_string()));
     xml.maybe("snapshotId", ebs.snapshot.as_ref());
     xml.maybe("volumeSize", ebs.size_gib.map(|n| n.to_string()));

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::xml::{Xml, time};
 use crate::sim::world::api::{ImageOfInstance, StateChange};
+use crate::sim::world::network::zone_id;
 use crate::sim::world::tags::{self, Tags};
-use crate::sim::world::{CheckStatus, Image, Instance, ScheduledEvent, State};
+use crate::sim::world::{CheckStatus, Instance, ScheduledEvent, State};
 
 pub(super) fn instances(xml: &mut Xml, items: &[Arc<Instance>], next: Option<&str>) {
     xml.list("reservationSet", "item", items, |xml, instance| {
@@ -56,16 +57,24 @@ fn write_instance(xml: &mut Xml, i: &Instance) {
         "rootDeviceType",
         if i.ebs_root { "ebs" } else { "instance-store" },
     );
-    xml.text("rootDeviceName", "/dev/xvda");
-    let volumes = (i.ebs_root && i.state != State::Terminated).then_some(&i.volume);
-    xml.list("blockDeviceMapping", "item", volumes, |xml, volume| {
-        xml.text("deviceName", "/dev/xvda");
-        xml.element("ebs", |xml| {
-            xml.text("volumeId", volume);
-            xml.text("status", "attached");
-            xml.text("deleteOnTermination", "true");
-        });
-    });
+    xml.text("rootDeviceName", &i.root_device);
+    xml.list(
+        "blockDeviceMapping",
+        "item",
+        i.devices.values(),
+        |xml, attachment| {
+            xml.text("deviceName", &attachment.device);
+            xml.element("ebs", |xml| {
+                xml.text("volumeId", &attachment.volume);
+                xml.text("status", attachment.state.name());
+                xml.text("attachTime", time(attachment.since));
+                xml.text(
+                    "deleteOnTermination",
+                    attachment.delete_on_termination.to_string(),
+                );
+            });
+        },
+    );
     xml.maybe("instanceLifecycle", i.spot.then_some("spot"));
     tags(xml, i);
 }
@@ -128,48 +137,17 @@ fn check(xml: &mut Xml, status: CheckStatus) {
 }
 
 pub(super) fn image_metadata(xml: &mut Xml, items: &[ImageOfInstance], next: Option<&str>) {
-    xml.list(
-        "instanceImageMetadataSet",
-        "item",
-        items,
-        |xml, ImageOfInstance { instance: i, image }| {
-            xml.text("instanceId", &i.id);
-            xml.text("instanceType", &i.instance_type);
-            xml.text("launchTime", time(i.launch_time));
-            xml.text("availabilityZone", &i.zone);
-            xml.element("instanceState", |xml| state(xml, i.state));
-            xml.text("instanceOwnerId", &i.scope.account);
-            tags(xml, i);
-            xml.element("imageMetadata", |xml| {
-                xml.text("imageId", &i.image);
-                if let Some(image) = image {
-                    xml.text("name", &image.name);
-                    xml.text("imageOwnerId", &image.owner);
-                    xml.text("imageState", image.state.name());
-                    xml.text("creationDate", time(image.creation));
-                    xml.maybe("deprecationTime", image.deprecation.map(time));
-                    xml.text("imageAllowed", image.is_allowed_in(&i.scope.account).to_string());
-                    xml.text("isPublic", image.public.to_string());
-                }
-            });
-        },
-    );
-    xml.maybe("nextToken", next);
-}
-
-pub(super) fn images(xml: &mut Xml, items: &[Image], next: Option<&str>) {
-    xml.list("imagesSet", "item", items, |xml, image| {
-        xml.text("imageId", &image.id);
-        xml.text("name", &image.name);
-        xml.text("imageState", image.state.name());
-        xml.text("imageOwnerId", &image.owner);
-        xml.text("isPublic", image.public.to_string());
-        xml.text("architecture", "x86_64");
-        xml.text("imageType", "machine");
-        xml.text("rootDeviceType", "ebs");
-        xml.text("rootDeviceName", "/dev/xvda");
-        xml.text("creationDate", time(image.creation));
-        xml.maybe("deprecationTime", image.deprecation.map(time));
+    xml.list("instanceImageMetadataSet", "item", items, |xml, of| {
+        let i = &of.instance;
+        xml.text("instanceId", &i.id);
+        xml.text("instanceType", &i.instance_type);
+        xml.text("launchTime", time(i.launch_time));
+        xml.text("availabilityZone", &i.zone);
+        xml.text("zoneId", zone_id(&i.zone));
+        xml.element("instanceState", |xml| state(xml, i.state));
+        xml.text("instanceOwnerId", &i.scope.account);
+        tags(xml, i);
+        xml.element("imageMetadata", |xml| super::ec2_images::metadata_of(xml, of));
     });
     xml.maybe("nextToken", next);
 }

@@ -9,9 +9,12 @@ pub mod address;
 mod answer;
 mod autoscaling;
 mod ec2;
+mod ec2_devices;
+mod ec2_images;
 #[expect(dead_code, reason = "the rooms that use it follow")]
 mod ec2_launch_data;
 mod ec2_network;
+mod ec2_volumes;
 mod ec2_xml;
 mod elb;
 mod error;
@@ -65,8 +68,10 @@ pub struct Route {
 
 /// Everything that is modelled, by service.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let services: [&[Route]; 6] = [
+    let services: [&[Route]; 8] = [
         ec2::ROUTES,
+        ec2_images::ROUTES,
+        ec2_volumes::ROUTES,
         ec2_network::ROUTES,
         elb::ROUTES,
         autoscaling::ROUTES,

@@ -15,13 +15,16 @@ use jiff::Timestamp;
 use super::World;
 use super::group::Group;
 use super::image::Image;
+use super::images::{self, ShownImage};
 use super::instance::{Instance, State};
 use super::network;
 use super::parameter::Parameter;
 pub use super::refusal::{ApiError, Refusal};
+use super::snapshots;
 use super::tags;
 use super::target::{TargetGroup, TargetHealth};
 use super::throttle::{self, Cost};
+use super::volumes;
 
 /// Who asks, as the world resolved the request's access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +210,10 @@ pub enum Operation {
     },
     /// EC2's networks: VPCs, subnets, zones, security groups.
     Network(network::Op),
+    /// EC2's images, beyond DescribeImages.
+    Image(images::Op),
+    Volumes(volumes::Op),
+    Snapshots(snapshots::Op),
     /// What EC2 knows of tags beyond CreateTags and DeleteTags.
     Tags(tags::Op),
     /// EC2's `DryRun`: say whether it would have succeeded, and do nothing.
@@ -218,6 +225,8 @@ pub enum Operation {
 pub struct DescribeImages {
     pub ids: Vec<String>,
     pub owners: Vec<String>,
+    /// Accounts with explicit permission, `self`, or `all` for public images.
+    pub executable_by: Vec<String>,
     pub filters: Vec<Filter>,
     pub include_disabled: bool,
     pub include_deprecated: bool,
@@ -229,6 +238,9 @@ impl Operation {
     pub(super) fn family(&self) -> Option<&dyn Family> {
         match self {
             Operation::Network(op) => Some(op),
+            Operation::Image(op) => Some(op),
+            Operation::Volumes(op) => Some(op),
+            Operation::Snapshots(op) => Some(op),
             Operation::Tags(op) => Some(op),
             Operation::DryRun(inner) => inner.family(),
             _ => None,
@@ -339,7 +351,9 @@ pub struct StateChange {
 pub struct ImageOfInstance {
     pub instance: Arc<Instance>,
     /// The image's state now; `None` for an image that the world never knew.
-    pub image: Option<Image>,
+    pub image: Option<Arc<Image>>,
+    /// The instance's account may use it, as far as Allowed AMIs go.
+    pub allowed: bool,
 }
 
 /// What the world answers. Each variant is written by one function of `wire`.
@@ -357,10 +371,7 @@ pub enum Answer {
         items: Vec<ImageOfInstance>,
         next: Option<String>,
     },
-    Images {
-        items: Vec<Image>,
-        next: Option<String>,
-    },
+    Images(Listing<ShownImage>),
     StateChanges(Vec<StateChange>),
     /// EC2's `<return>true</return>`.
     Done,
@@ -391,6 +402,9 @@ pub enum Answer {
         expiration: Timestamp,
     },
     Network(network::Answer),
+    Image(images::Answer),
+    Volumes(volumes::Answer),
+    Snapshots(snapshots::Answer),
     Tags(tags::Answer),
 }
 
@@ -409,12 +423,15 @@ impl Answer {
                 (*items, *next) = (Vec::new(), None);
             }
             Answer::ImageMetadata { items, next } => (*items, *next) = (Vec::new(), None),
-            Answer::Images { items, next } => (*items, *next) = (Vec::new(), None),
+            Answer::Images(listing) => listing.clear(),
             Answer::TargetGroups { items, next } => (*items, *next) = (Vec::new(), None),
             Answer::Groups { items, next } => (*items, *next) = (Vec::new(), None),
             Answer::TargetHealth(items) => items.clear(),
             Answer::Parameters { found, .. } => found.clear(),
             Answer::Network(answer) => answer.clear(),
+            Answer::Image(answer) => answer.clear(),
+            Answer::Volumes(answer) => answer.clear(),
+            Answer::Snapshots(answer) => answer.clear(),
             Answer::Tags(answer) => answer.clear(),
             Answer::StateChanges(_)
             | Answer::Done

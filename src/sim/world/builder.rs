@@ -10,7 +10,7 @@ use super::instance::{App, CheckStatus, Instance, Probe, Scope, State, StateReas
 use super::target::{Health, Target, TargetGroup};
 use super::versioned::Versioned;
 use super::webhook::WebhookAnswer;
-use super::{Group, Image, ImageState, Log, Pace, Role, Staleness, World};
+use super::{Attachment, AttachmentState, Group, Image, ImageState, Log, Pace, Role, Staleness, World};
 
 /// The account and region that specifications mean unless they say otherwise.
 pub const ACCOUNT: &str = "111122223333";
@@ -143,11 +143,20 @@ impl WorldBuilder {
             roles: self.roles.into_iter().map(|r| (r.arn.clone(), r)).collect(),
             open_to: self.open_to,
             instances: BTreeMap::new(),
-            images: BTreeMap::new(),
+            images: Default::default(),
+            allowed_images: BTreeMap::new(),
+            image_retention: BTreeMap::new(),
+            subscriptions: Default::default(),
+            stocked: BTreeSet::new(),
+            volumes: Default::default(),
+            snapshots: Default::default(),
+            disabled_keys: BTreeSet::new(),
+            tokens: Default::default(),
             network: Default::default(),
             target_groups: BTreeMap::new(),
             groups: BTreeMap::new(),
             parameters: BTreeMap::new(),
+            public_parameters: BTreeMap::new(),
             webhooks: BTreeMap::new(),
             buckets: Default::default(),
             no_capacity: BTreeSet::new(),
@@ -163,16 +172,12 @@ impl WorldBuilder {
         }
         let since = self.start - DAY;
         for spec in self.images {
-            world.images.insert(
-                spec.0.id.clone(),
-                Image {
-                    creation: since,
-                    ..spec.0
-                },
-            );
+            let creation = since;
+            world.add_image(Image { creation, ..spec.0 });
         }
         for spec in self.instances {
             let instance = spec.build(&mut world.rng, since);
+            world.add_root_volume(&instance);
             world
                 .instances
                 .insert(instance.id.clone(), Versioned::new(since, instance));
@@ -196,27 +201,17 @@ pub struct ImageSpec(Image);
 
 impl ImageSpec {
     pub fn new(id: &str) -> Self {
-        Self(Image {
-            id: id.to_owned(),
-            name: format!("image {id}"),
-            owner: ACCOUNT.to_owned(),
-            region: REGION.to_owned(),
-            state: ImageState::Available,
-            public: false,
-            shared_with: BTreeSet::new(),
-            deprecation: None,
-            not_allowed_in: BTreeSet::new(),
-            creation: Timestamp::UNIX_EPOCH,
-        })
+        let scope = Scope::new(ACCOUNT, REGION);
+        Self(Image::plain(id, scope, Timestamp::UNIX_EPOCH))
     }
 
     pub fn owner(mut self, account: &str) -> Self {
-        self.0.owner = account.to_owned();
+        self.0.scope.account = account.to_owned();
         self
     }
 
     pub fn region(mut self, region: &str) -> Self {
-        self.0.region = region.to_owned();
+        self.0.scope.region = region.to_owned();
         self
     }
 
@@ -232,6 +227,25 @@ impl ImageSpec {
 
     pub fn state(mut self, state: ImageState) -> Self {
         self.0.state = state;
+        self
+    }
+
+    pub fn name(mut self, name: &str) -> Self {
+        self.0.name = name.to_owned();
+        self
+    }
+
+    /// A Marketplace product, which an account must have subscribed to.
+    pub fn product_code(mut self, code: &str) -> Self {
+        self.0.product_codes.push(code.to_owned());
+        self
+    }
+
+    /// Its root device is an instance store.
+    pub fn instance_store(mut self) -> Self {
+        self.0.ebs_root = false;
+        self.0.devices.clear();
+        self.0.location = Some(format!("images/{}.manifest.xml", self.0.id));
         self
     }
 }
@@ -350,7 +364,8 @@ impl InstanceSpec {
             zone: self.zone.unwrap_or_else(|| format!("{}a", self.scope.region)),
             private_ip: format!("10.0.{}.{}", rng.u8(..), rng.u8(4..)),
             reservation: format!("r-0{:016x}", rng.u64(..)),
-            volume: format!("vol-0{:016x}", rng.u64(..)),
+            root_device: "/dev/xvda".to_owned(),
+            devices: root_device(rng, &self.id, self.ebs_root, since),
             id: self.id,
             scope: self.scope,
             instance_type: self.instance_type,
@@ -377,6 +392,27 @@ impl InstanceSpec {
             generation: 0,
         }
     }
+}
+
+/// What a new instance has under its root device.
+fn root_device(
+    rng: &mut fastrand::Rng,
+    instance: &str,
+    ebs_root: bool,
+    since: Timestamp,
+) -> BTreeMap<String, Attachment> {
+    // Drawn for an instance store as well, so that it leaves the world's course alone.
+    let volume = format!("vol-0{:016x}", rng.u64(..));
+    let device = "/dev/xvda".to_owned();
+    let root = ebs_root.then(|| Attachment {
+        volume,
+        instance: instance.to_owned(),
+        device: device.clone(),
+        state: AttachmentState::Attached,
+        since,
+        delete_on_termination: true,
+    });
+    root.map(|root| (device, root)).into_iter().collect()
 }
 
 /// A target group to begin with, checked every 30 s: two failures are unhealthy, two successes healthy.

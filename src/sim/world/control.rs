@@ -88,7 +88,7 @@ impl World {
 
     /// The owner shares the image with an account, or no longer does.
     pub fn share_image(&mut self, id: &str, account: &str, shared: bool) -> bool {
-        let known = self.images.get_mut(id).map(|image| match shared {
+        let known = self.images.edit(self.now, id, |image| match shared {
             true => image.shared_with.insert(account.to_owned()),
             false => image.shared_with.remove(account),
         });
@@ -104,7 +104,7 @@ impl World {
 
     /// The account's Allowed AMIs setting excludes the image, or no longer does.
     pub fn allow_image(&mut self, id: &str, account: &str, allowed: bool) -> bool {
-        let known = self.images.get_mut(id).map(|image| match allowed {
+        let known = self.images.edit(self.now, id, |image| match allowed {
             true => image.not_allowed_in.remove(account),
             false => image.not_allowed_in.insert(account.to_owned()),
         });
@@ -119,8 +119,7 @@ impl World {
     pub fn deprecate_image(&mut self, id: &str, at: Timestamp) -> bool {
         self.note(id, format!("image deprecated from {at}"));
         self.images
-            .get_mut(id)
-            .map(|image| image.deprecation = Some(at))
+            .edit(self.now, id, |image| image.deprecation = Some(at))
             .is_some()
     }
 
@@ -199,6 +198,23 @@ impl World {
     /// Its next `times` starts do not hold: pending, then stopped with Client.InternalError.
     pub fn fail_start(&mut self, id: &str, times: u32) -> bool {
         self.edit(id, |i| i.failing_starts = times).is_some()
+    }
+
+    /// The KMS key is disabled, or enabled again: instances with volumes under it do not start meanwhile.
+    pub fn disable_key(&mut self, arn: &str, disabled: bool) {
+        self.note(arn, if disabled { "key disabled" } else { "key enabled" });
+        match disabled {
+            true => self.disabled_keys.insert(arn.to_owned()),
+            false => self.disabled_keys.remove(arn),
+        };
+    }
+
+    /// The instance's root volume is encrypted with this key, and always was.
+    pub fn encrypt_root(&mut self, id: &str, key: &str) -> bool {
+        let root = self
+            .instance(id)
+            .and_then(|i| Some(i.devices.get(&i.root_device)?.volume.clone()));
+        root.is_some_and(|volume| self.encrypt_volume(&volume, key))
     }
 
     /// Any start that names it fails with `code`, and the whole batch with it; `None` ends that.
@@ -284,7 +300,9 @@ impl World {
 
     fn set_image(&mut self, id: &str, state: ImageState, what: &str) -> bool {
         self.note(id, format!("image {what}"));
-        self.images.get_mut(id).map(|image| image.state = state).is_some()
+        self.images
+            .edit(self.now, id, |image| image.state = state)
+            .is_some()
     }
 
     fn set_check(&mut self, id: &str, check: Check, status: CheckStatus) -> bool {

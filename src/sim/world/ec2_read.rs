@@ -62,7 +62,11 @@ impl World {
         let items = items
             .into_iter()
             .map(|instance| ImageOfInstance {
-                image: self.images.get(&instance.image).cloned(),
+                allowed: self
+                    .images
+                    .get(&instance.image)
+                    .is_none_or(|image| self.image_allowed(&instance.scope, image)),
+                image: self.images.seen_one(self, &instance.image).cloned(),
                 instance,
             })
             .collect();

@@ -201,11 +201,21 @@ impl Resource for Image {
         ("block-device-mapping.delete-on-termination", |i| {
             of_volumes(i, |ebs| ebs.delete_on_termination.map(|d| d.to_string()))
         }),
-        ("block-device-mapping.device-name", |i| i.devices.iter().map(|d| d.device.clone()).collect()),
-        ("block-device-mapping.encrypted", |i| of_volumes(i, |ebs| ebs.encrypted.map(|e| e.to_string()))),
-        ("block-device-mapping.snapshot-id", |i| of_volumes(i, |ebs| ebs.snapshot.clone())),
-        ("block-device-mapping.volume-size", |i| of_volumes(i, |ebs| ebs.size_gib.map(|n| n.to_string()))),
-        ("block-device-mapping.volume-type", |i| of_volumes(i, |ebs| ebs.volume_type.clone())),
+        ("block-device-mapping.device-name", |i| {
+            i.devices.iter().map(|d| d.device.clone()).collect()
+        }),
+        ("block-device-mapping.encrypted", |i| {
+            of_volumes(i, |ebs| ebs.encrypted.map(|e| e.to_string()))
+        }),
+        ("block-device-mapping.snapshot-id", |i| {
+            of_volumes(i, |ebs| ebs.snapshot.clone())
+        }),
+        ("block-device-mapping.volume-size", |i| {
+            of_volumes(i, |ebs| ebs.size_gib.map(|n| n.to_string()))
+        }),
+        ("block-device-mapping.volume-type", |i| {
+            of_volumes(i, |ebs| ebs.volume_type.clone())
+        }),
         ("boot-mode", |i| i.boot_mode.iter().cloned().collect()),
         ("creation-date", |i| vec![format!("{:.3}", i.creation)]),
         ("description", |i| vec![i.description.clone()]),
@@ -216,21 +226,42 @@ impl Resource for Image {
         ("is-public", |i| vec![i.public.to_string()]),
         ("manifest-location", |i| vec![i.location()]),
         ("name", |i| vec![i.name.clone()]),
-        ("owner-alias", |i| owner_alias(&i.scope.account).map(str::to_owned).into_iter().collect()),
+        ("owner-alias", |i| {
+            owner_alias(&i.scope.account)
+                .map(str::to_owned)
+                .into_iter()
+                .collect()
+        }),
         ("owner-id", |i| vec![i.scope.account.clone()]),
-        ("platform", |i| i.windows.then(|| "windows".to_owned()).into_iter().collect()),
+        ("platform", |i| {
+            i.windows.then(|| "windows".to_owned()).into_iter().collect()
+        }),
         ("product-code", |i| i.product_codes.clone()),
-        ("product-code.type", |i| i.product_codes.iter().map(|_| "marketplace".to_owned()).collect()),
-        ("public-ssm-parameter-name", |i| i.ssm_name.iter().cloned().collect()),
+        ("product-code.type", |i| {
+            i.product_codes.iter().map(|_| "marketplace".to_owned()).collect()
+        }),
+        ("public-ssm-parameter-name", |i| {
+            i.ssm_name.iter().cloned().collect()
+        }),
         ("root-device-name", |i| vec![i.root_device.clone()]),
         ("root-device-type", |i| vec![i.root_device_type().to_owned()]),
-        ("source-image-id", |i| i.source_image.iter().map(|(id, _)| id.clone()).collect()),
-        ("source-image-region", |i| i.source_image.iter().map(|(_, region)| region.clone()).collect()),
-        ("source-instance-id", |i| i.source_instance.iter().cloned().collect()),
+        ("source-image-id", |i| {
+            i.source_image.iter().map(|(id, _)| id.clone()).collect()
+        }),
+        ("source-image-region", |i| {
+            i.source_image.iter().map(|(_, region)| region.clone()).collect()
+        }),
+        ("source-instance-id", |i| {
+            i.source_instance.iter().cloned().collect()
+        }),
         ("sriov-net-support", |i| i.sriov.iter().cloned().collect()),
         ("state", |i| vec![i.state.name().to_owned()]),
-        ("state-reason-code", |i| i.reason.iter().map(|r| r.code.clone()).collect()),
-        ("state-reason-message", |i| i.reason.iter().map(|r| r.message.clone()).collect()),
+        ("state-reason-code", |i| {
+            i.reason.iter().map(|r| r.code.clone()).collect()
+        }),
+        ("state-reason-message", |i| {
+            i.reason.iter().map(|r| r.message.clone()).collect()
+        }),
         ("virtualization-type", |i| vec![i.virtualization.clone()]),
     ];
 

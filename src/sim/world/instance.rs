@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::volume::Attachment;
+
 /// Where something lives: account and region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scope {
@@ -190,7 +192,10 @@ pub struct Instance {
     pub image: String,
     pub private_ip: String,
     pub reservation: String,
-    pub volume: String,
+    /// `/dev/xvda`.
+    pub root_device: String,
+    /// By device name. The volumes say the same.
+    pub devices: BTreeMap<String, Attachment>,
     pub state: State,
     /// Since when it is in this state.
     pub state_since: Timestamp,

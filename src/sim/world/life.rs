@@ -10,6 +10,7 @@ use super::World;
 use super::instance::{App, CheckStatus, Instance, ScheduledEvent, State, StateReason};
 use super::target::Health;
 use super::versioned::Versioned;
+use super::volume;
 
 /// How long a terminated instance is still shown.
 const LINGER: Duration = Duration::from_secs(3600);
@@ -50,6 +51,18 @@ pub(super) enum Event {
     GuestShutdown {
         id: String,
         generation: u64,
+    },
+    Volume {
+        id: String,
+        due: volume::Due,
+    },
+    /// The snapshot is complete.
+    SnapshotDue {
+        id: String,
+    },
+    /// The image's snapshots are complete.
+    ImageDue {
+        id: String,
     },
     /// A scheduled event's time has come.
     AnnouncedDue {
@@ -96,6 +109,9 @@ impl World {
             Event::GuestShutdown { id, generation } if self.is_current(&id, generation) => {
                 self.begin_stop(&id, "Client.InstanceInitiatedShutdown", "Instance initiated");
             }
+            Event::Volume { id, due } => self.volume_due(&id, due),
+            Event::SnapshotDue { id } => self.snapshot_due(&id),
+            Event::ImageDue { id } => self.image_due(&id),
             Event::AnnouncedDue { id, event } => self.execute_event(&id, &event),
             Event::TargetChange {
                 arn,
@@ -127,6 +143,7 @@ impl World {
     pub(super) fn begin_start(&mut self, id: &str) {
         let now = self.now;
         let host = self.rng.u64(..);
+        let lacks_a_key = self.lacks_a_key(id);
         self.note_change(id, State::Pending, "");
         let Some((generation, fails)) = self.edit(id, |i| {
             enter(i, State::Pending, now);
@@ -138,7 +155,7 @@ impl World {
             for event in i.events.iter_mut().filter(|e| e.is_open() && is_hardware(e)) {
                 event.description = format!("[Completed] {}", event.description);
             }
-            let fails = i.failing_starts > 0;
+            let fails = i.failing_starts > 0 || lacks_a_key;
             i.failing_starts = i.failing_starts.saturating_sub(1);
             (i.generation, fails)
         }) else {
@@ -278,6 +295,7 @@ impl World {
         self.note_change(id, State::Terminated, "");
         self.edit(id, |i| enter(i, State::Terminated, now));
         self.deregister_terminated(id);
+        self.release_volumes(id);
         self.schedule(LINGER, Event::Forgotten { id: id.to_owned() });
     }
 

@@ -16,13 +16,14 @@ pub mod api;
 mod balancer;
 pub mod builder;
 mod control;
+mod device;
 mod ec2_read;
 mod ec2_write;
 mod filter;
 mod group;
 mod identity;
 mod image;
-mod images;
+pub mod images;
 mod instance;
 pub mod launch;
 mod life;
@@ -32,10 +33,15 @@ mod page;
 mod parameter;
 mod refusal;
 pub mod shelf;
+mod snapshot;
+pub mod snapshots;
 pub mod tags;
 mod target;
 mod throttle;
+mod token;
 pub mod versioned;
+mod volume;
+pub mod volumes;
 pub mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,9 +53,10 @@ use jiff::Timestamp;
 
 use self::api::{ApiError, Caller, Operation, Request, Response};
 pub use self::builder::{GroupSpec, ImageSpec, InstanceSpec, TargetGroupSpec, WorldBuilder, incident};
+pub use self::device::{Shape, VolumeKind};
 pub use self::group::Group;
 pub use self::identity::Role;
-pub use self::image::{Image, ImageState};
+pub use self::image::{AMAZON, Image, ImageState, MARKETPLACE, owner_alias};
 pub use self::instance::{
     App, Check, CheckStatus, Instance, Probe, ScheduledEvent, Scope, State, StateReason, TagValue,
 };
@@ -57,8 +64,11 @@ use self::life::Event;
 pub use self::log::{Entry, Log};
 pub use self::page::page_number;
 pub use self::parameter::Parameter;
+use self::shelf::Shelf;
+pub use self::snapshot::{Snapshot, SnapshotState};
 pub use self::target::{Health, Target, TargetGroup, TargetHealth};
 use self::versioned::Versioned;
+pub use self::volume::{Attachment, AttachmentState, Modification, Volume, VolumeState};
 
 /// How long things take in this world; each time is drawn from its range.
 #[derive(Debug, Clone)]
@@ -75,6 +85,14 @@ pub struct Pace {
     pub app_s: RangeInclusive<u64>,
     /// A new target's registration.
     pub register_s: RangeInclusive<u64>,
+    /// A volume's creation, and its deletion.
+    pub volume_s: RangeInclusive<u64>,
+    /// Attaching and detaching.
+    pub attach_s: RangeInclusive<u64>,
+    /// A snapshot, from `pending` to `completed`.
+    pub snapshot_s: RangeInclusive<u64>,
+    /// An image, once its snapshots are complete.
+    pub image_s: RangeInclusive<u64>,
 }
 
 impl Default for Pace {
@@ -87,6 +105,10 @@ impl Default for Pace {
             checks_s: 60..=150,
             app_s: 15..=50,
             register_s: 2..=8,
+            volume_s: 1..=5,
+            attach_s: 1..=6,
+            snapshot_s: 40..=240,
+            image_s: 2..=15,
         }
     }
 }
@@ -116,11 +138,25 @@ pub struct World {
     /// Any access key is one of this account's, any role can be assumed. `None`: only what is known here.
     open_to: Option<String>,
     instances: BTreeMap<String, Versioned<Instance>>,
-    images: BTreeMap<String, Image>,
+    images: Shelf<Image>,
+    /// Each account's and region's Allowed AMIs setting.
+    allowed_images: BTreeMap<Scope, images::AllowedImages>,
+    /// How long the Recycle Bin keeps an account's deregistered images.
+    image_retention: BTreeMap<Scope, Duration>,
+    subscriptions: images::Subscriptions,
+    /// Regions whose public images are already there.
+    stocked: BTreeSet<String>,
+    volumes: Shelf<Volume>,
+    snapshots: Shelf<Snapshot>,
+    /// KMS keys, by ARN, that are disabled.
+    disabled_keys: BTreeSet<String>,
+    tokens: token::Tokens,
     network: network::Network,
     target_groups: BTreeMap<String, TargetGroup>,
     groups: BTreeMap<(Scope, String), Group>,
     parameters: BTreeMap<(Scope, String), Versioned<Parameter>>,
+    /// Region and name → the public parameters of AWS's own.
+    public_parameters: BTreeMap<(String, String), Parameter>,
     webhooks: BTreeMap<String, webhook::Webhook>,
     buckets: throttle::Buckets,
     /// Zone and instance type (`None`: all types) that have no capacity.
@@ -151,6 +187,7 @@ impl World {
             return Err(ApiError::not_authorized(operation.name()));
         }
         self.furnish(&caller.scope());
+        self.stock(&caller.region);
         self.answer(caller, operation)
     }
 
@@ -202,7 +239,7 @@ impl World {
 
     /// The image, in truth.
     pub fn image(&self, id: &str) -> Option<&Image> {
-        self.images.get(id)
+        self.images.get(id).map(AsRef::as_ref)
     }
 
     /// All target groups, in truth, by ARN.

@@ -7,6 +7,9 @@ use super::api::{Answer, ApiError, Caller, Response};
 use super::instance::Scope;
 use super::versioned::Versioned;
 
+/// Names that begin so are AWS's own parameters, the same for every account.
+pub(super) const PUBLIC_PREFIX: &str = "/aws/service/";
+
 /// An SSM parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
@@ -127,7 +130,22 @@ impl World {
         }
     }
 
+    /// The value of a parameter, of the account's own or AWS's, in truth.
+    pub fn parameter_value(&self, scope: &Scope, name: &str) -> Option<String> {
+        let public = || {
+            self.public_parameters
+                .get(&(scope.region.clone(), name.to_owned()))
+        };
+        self.parameter(scope, name)
+            .or_else(public)
+            .map(|p| p.value.clone())
+    }
+
     fn visible_parameter(&self, scope: &Scope, name: &str) -> Option<Parameter> {
+        if name.starts_with(PUBLIC_PREFIX) {
+            let key = (scope.region.clone(), name.to_owned());
+            return self.public_parameters.get(&key).cloned();
+        }
         let versions = self.parameters.get(&(scope.clone(), name.to_owned()))?;
         versions.at(self.read_time(name)).map(|p| Parameter::clone(p))
     }

@@ -117,6 +117,52 @@ impl<T: Resource> Shelf<T> {
         (*object.scope() == caller.scope()).then_some(object)
     }
 
+    /// All objects as reads show them now, whoever they belong to.
+    pub(super) fn seen<'a>(&'a self, world: &'a World) -> impl Iterator<Item = &'a Arc<T>> {
+        let versions = self.0.iter();
+        versions.filter_map(|(id, versions)| versions.at(world.read_time(id)))
+    }
+
+    /// The object of this id likewise.
+    pub(super) fn seen_one(&self, world: &World, id: &str) -> Option<&Arc<T>> {
+        self.0.get(id)?.at(world.read_time(id))
+    }
+
+    /// What a describe call shows of objects that accounts share: those for which `visible` holds are all there are,
+    /// and of them those for which `also` does.
+    ///
+    /// # Errors
+    /// A malformed or unknown id, a filter that is not modelled, a bad page.
+    pub(super) fn listed_among(
+        &self,
+        world: &World,
+        asked: &Asked,
+        visible: impl Fn(&T) -> bool,
+        also: impl Fn(&T) -> bool,
+    ) -> Result<Listing<Arc<T>>, ApiError> {
+        check_filters::<T>(&asked.filters)?;
+        for id in &asked.ids {
+            check_id::<T>(id)?;
+            if !self.seen_one(world, id).is_some_and(|object| visible(object)) {
+                return Err(not_found::<T>(&[id]));
+            }
+        }
+        let is_wanted = |object: &T| {
+            (asked.ids.is_empty() || asked.ids.iter().any(|id| id == object.id()))
+                && visible(object)
+                && also(object)
+                && passes(object, &asked.filters)
+        };
+        let items = self
+            .seen(world)
+            .filter(|object| is_wanted(object))
+            .cloned()
+            .collect();
+        let key = |object: &Arc<T>| object.id().to_owned();
+        let (items, next) = paginate(items, key, &asked.page, 5..=1000, None)?;
+        Ok(Listing { items, next })
+    }
+
     /// What a describe call shows: by id all or an error, else those that pass the filters.
     ///
     /// # Errors
@@ -237,7 +283,7 @@ pub(super) fn not_found<T: Resource>(ids: &[&str]) -> ApiError {
     ApiError::new(T::NOT_FOUND, text)
 }
 
-fn check_filters<T: Resource>(filters: &[Filter]) -> Result<(), ApiError> {
+pub(super) fn check_filters<T: Resource>(filters: &[Filter]) -> Result<(), ApiError> {
     for Filter { name, .. } in filters {
         let is_tag = name.starts_with("tag:") || matches!(name.as_str(), "tag-key" | "tag-value");
         if !is_tag && !T::FILTERS.iter().any(|(known, _)| known == name) {
@@ -251,7 +297,7 @@ fn check_filters<T: Resource>(filters: &[Filter]) -> Result<(), ApiError> {
 }
 
 /// The object passes all filters, which have been checked.
-fn passes<T: Resource>(object: &T, filters: &[Filter]) -> bool {
+pub(super) fn passes<T: Resource>(object: &T, filters: &[Filter]) -> bool {
     filters.iter().all(|filter| {
         let any = |text: &str| filter.values.iter().any(|pattern| filter::matches(pattern, text));
         match filter.name.as_str() {

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::World;
 use super::api::ApiError;
+use super::image::Image;
 use super::instance::Scope;
 use super::life::Event;
 use super::shelf::{Field, Resource, Tags};
@@ -106,7 +106,7 @@ impl World {
 
     /// A snapshot begins to be taken; it completes by itself.
     pub(super) fn take_snapshot(&mut self, scope: &Scope, new: NewSnapshot) -> Arc<Snapshot> {
-        let id = format!("snap-0{:016x}", self.rng.u64(..));
+        let id = self.new_id(Snapshot::PREFIX);
         let takes = self.draw(&self.pace.snapshot_s.clone());
         let snapshot = Snapshot {
             id: id.clone(),
@@ -125,6 +125,28 @@ impl World {
         let snapshot = self.snapshots.put(self.now, snapshot);
         self.schedule(takes, Event::SnapshotDue { id });
         snapshot
+    }
+
+    /// An image that has been there for long, with the snapshots of its volumes.
+    pub(super) fn add_image(&mut self, image: Image) {
+        for (_, ebs) in image.volumes() {
+            let Some(id) = &ebs.snapshot else { continue };
+            let snapshot = Snapshot {
+                id: id.clone(),
+                scope: image.scope.clone(),
+                volume: super::snapshots::COPIED_VOLUME.to_owned(),
+                size_gib: ebs.size_gib.unwrap_or(8),
+                state: SnapshotState::Completed,
+                started: image.creation,
+                description: format!("Of image {}", image.id),
+                key: None,
+                tags: Tags::new(),
+                public: image.public,
+                shared_with: image.shared_with.clone(),
+            };
+            self.snapshots.put(image.creation, snapshot);
+        }
+        self.images.put(image.creation, image);
     }
 
     pub(super) fn snapshot_due(&mut self, id: &str) {
@@ -163,9 +185,10 @@ impl World {
     /// There is none that the account may use, or it is not complete.
     pub(super) fn usable_snapshot(&self, scope: &Scope, id: &str) -> Result<Arc<Snapshot>, ApiError> {
         super::shelf::check_id::<Snapshot>(id)?;
-        let found = self.snapshots.get(id).filter(|s| {
-            s.scope.region == scope.region && s.is_shared_with(&scope.account)
-        });
+        let found = self
+            .snapshots
+            .get(id)
+            .filter(|s| s.scope.region == scope.region && s.is_shared_with(&scope.account));
         let snapshot = found.ok_or_else(|| super::shelf::not_found::<Snapshot>(&[id]))?;
         if snapshot.state != SnapshotState::Completed {
             let text = format!("Snapshot is in invalid state - {}", snapshot.state_name());
@@ -174,9 +197,6 @@ impl World {
         Ok(snapshot.clone())
     }
 }
-
-/// How long before everything in a world began its image's snapshot was taken.
-pub(super) const TAKEN_BEFORE: Duration = Duration::from_secs(600);
 
 impl Resource for Snapshot {
     const KIND: &'static str = "snapshot";
@@ -189,7 +209,12 @@ impl Resource for Snapshot {
         ("description", |s| vec![s.description.clone()]),
         ("encrypted", |s| vec![s.key.is_some().to_string()]),
         ("owner-id", |s| vec![s.scope.account.clone()]),
-        ("owner-alias", |s| super::image::owner_alias(&s.scope.account).map(str::to_owned).into_iter().collect()),
+        ("owner-alias", |s| {
+            super::image::owner_alias(&s.scope.account)
+                .map(str::to_owned)
+                .into_iter()
+                .collect()
+        }),
         ("start-time", |s| vec![format!("{:.3}", s.started)]),
         ("status", |s| vec![s.state_name().to_owned()]),
         ("storage-tier", |_| vec!["standard".to_owned()]),

@@ -166,7 +166,9 @@ impl Family for Op {
                 })
             }
             Op::DeleteSnapshot { id } => return world.delete_snapshot(caller, id),
-            Op::ModifySnapshotAttribute { id, change } => return world.share_snapshot(caller, id, Some(change)),
+            Op::ModifySnapshotAttribute { id, change } => {
+                return world.share_snapshot(caller, id, Some(change));
+            }
             Op::ResetSnapshotAttribute { id } => return world.share_snapshot(caller, id, None),
         };
         answer.map(api::Answer::Snapshots)
@@ -202,7 +204,11 @@ impl World {
         let volumes = self.volumes_to_take(&instance, asked)?;
         let mut items = Vec::new();
         for new in volumes {
-            let tags = if asked.copy_tags { with(new.tags, &tags) } else { tags.clone() };
+            let tags = if asked.copy_tags {
+                with(new.tags, &tags)
+            } else {
+                tags.clone()
+            };
             let snapshot = self.take_snapshot(&caller.scope(), NewSnapshot { tags, ..new });
             self.own_write(&snapshot.id);
             items.push(snapshot);
@@ -211,12 +217,22 @@ impl World {
     }
 
     /// What is to be taken of the instance's volumes, their own tags included.
-    fn volumes_to_take(&self, instance: &Instance, asked: &CreateSnapshots) -> Result<Vec<NewSnapshot>, ApiError> {
+    fn volumes_to_take(
+        &self,
+        instance: &Instance,
+        asked: &CreateSnapshots,
+    ) -> Result<Vec<NewSnapshot>, ApiError> {
         let data = |id: &String| {
-            instance.devices.values().any(|a| a.volume == *id && a.device != instance.root_device)
+            instance
+                .devices
+                .values()
+                .any(|a| a.volume == *id && a.device != instance.root_device)
         };
         if let Some(id) = asked.without_volumes.iter().find(|id| !data(id)) {
-            let text = format!("The volume '{id}' is not a data volume of instance '{}'.", instance.id);
+            let text = format!(
+                "The volume '{id}' is not a data volume of instance '{}'.",
+                instance.id
+            );
             return Err(ApiError::new("InvalidParameterValue", text));
         }
         let wanted = instance.devices.values().filter(|a| {

@@ -74,13 +74,25 @@ impl Family for Op {
 
 impl World {
     /// Every type of object that can be tagged, instances aside.
-    fn tag_rooms(&self) -> [&dyn TagRoom; 2] {
-        [&self.network.vpcs, &self.network.subnets]
+    fn tag_rooms(&self) -> [&dyn TagRoom; 5] {
+        [
+            &self.network.vpcs,
+            &self.network.subnets,
+            &self.images,
+            &self.volumes,
+            &self.snapshots,
+        ]
     }
 
     /// The same, to change them.
-    fn tag_rooms_mut(&mut self) -> [&mut dyn TagRoomMut; 2] {
-        [&mut self.network.vpcs, &mut self.network.subnets]
+    fn tag_rooms_mut(&mut self) -> [&mut dyn TagRoomMut; 5] {
+        [
+            &mut self.network.vpcs,
+            &mut self.network.subnets,
+            &mut self.images,
+            &mut self.volumes,
+            &mut self.snapshots,
+        ]
     }
 
     /// The type and the tags of the caller's object of this id, in truth.

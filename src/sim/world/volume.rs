@@ -12,8 +12,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::World;
-use super::device::Shape;
-use super::instance::{Scope, State};
+use super::device::{Shape, VolumeKind};
+use super::instance::{Instance, Scope, State};
 use super::life::Event;
 use super::shelf::{Field, Resource, Tags};
 
@@ -110,7 +110,10 @@ impl Volume {
         Some(if now >= modification.ends {
             ("completed", 100)
         } else if now >= modification.optimizing {
-            ("optimizing", percent(modification.optimizing, modification.ends, now))
+            (
+                "optimizing",
+                percent(modification.optimizing, modification.ends, now),
+            )
         } else {
             ("modifying", 0)
         })
@@ -119,8 +122,15 @@ impl Volume {
 
 /// How much of the time from `from` to `to` is over.
 pub(super) fn percent(from: Timestamp, to: Timestamp, now: Timestamp) -> u8 {
-    let (done, all) = (now.duration_since(from).as_millis(), to.duration_since(from).as_millis());
-    let percent = if all <= 0 { 100 } else { (done * 100 / all).clamp(0, 100) };
+    let (done, all) = (
+        now.duration_since(from).as_millis(),
+        to.duration_since(from).as_millis(),
+    );
+    let percent = if all <= 0 {
+        100
+    } else {
+        (done * 100 / all).clamp(0, 100)
+    };
     u8::try_from(percent).unwrap_or(100)
 }
 
@@ -141,11 +151,17 @@ impl Resource for Volume {
         ("snapshot-id", |v| v.snapshot.iter().cloned().collect()),
         ("status", |v| vec![v.state.name().to_owned()]),
         ("volume-type", |v| vec![v.shape.kind.name().to_owned()]),
-        ("attachment.attach-time", |v| attached(v, |a| format!("{:.3}", a.since))),
-        ("attachment.delete-on-termination", |v| attached(v, |a| a.delete_on_termination.to_string())),
+        ("attachment.attach-time", |v| {
+            attached(v, |a| format!("{:.3}", a.since))
+        }),
+        ("attachment.delete-on-termination", |v| {
+            attached(v, |a| a.delete_on_termination.to_string())
+        }),
         ("attachment.device", |v| attached(v, |a| a.device.clone())),
         ("attachment.instance-id", |v| attached(v, |a| a.instance.clone())),
-        ("attachment.status", |v| attached(v, |a| a.state.name().to_owned())),
+        ("attachment.status", |v| {
+            attached(v, |a| a.state.name().to_owned())
+        }),
     ];
 
     fn id(&self) -> &str {
@@ -199,14 +215,8 @@ impl World {
     }
 
     /// A volume begins to exist; it is available a moment later.
-    pub(super) fn make_volume(
-        &mut self,
-        scope: &Scope,
-        zone: &str,
-        new: NewVolume,
-        tags: Tags,
-    ) -> String {
-        let id = format!("vol-0{:016x}", self.rng.u64(..));
+    pub(super) fn make_volume(&mut self, scope: &Scope, zone: &str, new: NewVolume, tags: Tags) -> String {
+        let id = self.new_id(Volume::PREFIX);
         let volume = Volume {
             id: id.clone(),
             scope: scope.clone(),
@@ -221,7 +231,10 @@ impl World {
             tags,
             modification: None,
         };
-        self.note(&id, format!("volume of {} GiB created in {zone}", volume.shape.size_gib));
+        self.note(
+            &id,
+            format!("volume of {} GiB created in {zone}", volume.shape.size_gib),
+        );
         self.volumes.put(self.now, volume);
         let after = self.draw(&self.pace.volume_s.clone());
         self.schedule_volume(after, &id, Due::Created);
@@ -252,20 +265,31 @@ impl World {
             return;
         };
         self.note(volume, format!("detaching from {}", attachment.instance));
-        let attachment = Attachment { state: AttachmentState::Detaching, ..attachment };
+        let attachment = Attachment {
+            state: AttachmentState::Detaching,
+            ..attachment
+        };
         self.write_attachment(volume, attachment);
         let after = self.draw(&self.pace.attach_s.clone());
         self.schedule_volume(after, volume, Due::Detached);
     }
 
     /// Whether the volume under `device` goes with its instance; `false` if nothing is attached there.
-    pub(super) fn set_delete_on_termination(&mut self, instance: &str, device: &str, delete: bool) -> bool {
-        let attached = self.instance(instance).and_then(|i| i.devices.get(device).cloned());
+    pub fn set_delete_on_termination(&mut self, instance: &str, device: &str, delete: bool) -> bool {
+        let attached = self
+            .instance(instance)
+            .and_then(|i| i.devices.get(device).cloned());
         let Some(attachment) = attached else {
             return false;
         };
         let volume = attachment.volume.clone();
-        self.write_attachment(&volume, Attachment { delete_on_termination: delete, ..attachment });
+        self.write_attachment(
+            &volume,
+            Attachment {
+                delete_on_termination: delete,
+                ..attachment
+            },
+        );
         true
     }
 
@@ -280,7 +304,10 @@ impl World {
     /// A terminated instance gives its volumes back: those that go with it are deleted, the others are available at
     /// once.
     pub(super) fn release_volumes(&mut self, instance: &str) {
-        let devices = self.instance(instance).map(|i| i.devices.clone()).unwrap_or_default();
+        let devices = self
+            .instance(instance)
+            .map(|i| i.devices.clone())
+            .unwrap_or_default();
         for attachment in devices.into_values() {
             let volume = attachment.volume.as_str();
             self.finish_detach(volume);
@@ -293,8 +320,13 @@ impl World {
 
     /// The instance cannot run: an encrypted volume of it needs a key that is disabled.
     pub(super) fn lacks_a_key(&self, instance: &str) -> bool {
-        let devices = self.instance(instance).map(|i| i.devices.clone()).unwrap_or_default();
-        let mut keys = devices.values().filter_map(|a| self.volume(&a.volume)?.key.as_ref());
+        let devices = self
+            .instance(instance)
+            .map(|i| i.devices.clone())
+            .unwrap_or_default();
+        let mut keys = devices
+            .values()
+            .filter_map(|a| self.volume(&a.volume)?.key.as_ref());
         keys.any(|key| self.disabled_keys.contains(key))
     }
 
@@ -307,14 +339,21 @@ impl World {
             Due::Created if state == VolumeState::Creating => {
                 let key = self.volume(id).and_then(|v| v.key.as_ref());
                 let is_bad = key.is_some_and(|key| self.disabled_keys.contains(key));
-                let state = if is_bad { VolumeState::Error } else { VolumeState::Available };
+                let state = if is_bad {
+                    VolumeState::Error
+                } else {
+                    VolumeState::Available
+                };
                 self.note(id, format!("volume {}", state.name()));
                 self.edit_volume(id, |v| v.state = state);
             }
             Due::Attached if is(AttachmentState::Attaching) => {
                 if let Some(attachment) = attachment {
                     self.note(id, format!("attached to {}", attachment.instance));
-                    let attachment = Attachment { state: AttachmentState::Attached, ..attachment };
+                    let attachment = Attachment {
+                        state: AttachmentState::Attached,
+                        ..attachment
+                    };
                     self.write_attachment(id, attachment);
                 }
             }
@@ -323,6 +362,44 @@ impl World {
             // A timer of something that has been overtaken.
             Due::Created | Due::Attached | Due::Detached | Due::Deleted => {}
         }
+    }
+
+    /// The root volume of an instance that a world begins with, which names it already.
+    pub(super) fn add_root_volume(&mut self, instance: &Instance) {
+        for attachment in instance.devices.values() {
+            let snapshot = self
+                .images
+                .get(&instance.image)
+                .and_then(|i| i.snapshots().next().map(str::to_owned));
+            let volume = Volume {
+                id: attachment.volume.clone(),
+                scope: instance.scope.clone(),
+                zone: instance.zone.clone(),
+                shape: Shape {
+                    size_gib: 8,
+                    kind: VolumeKind::Gp3,
+                    iops: Some(3_000),
+                    throughput: Some(125),
+                },
+                snapshot,
+                encrypted: false,
+                key: None,
+                state: VolumeState::InUse,
+                created: attachment.since,
+                attachment: Some(attachment.clone()),
+                tags: Tags::new(),
+                modification: None,
+            };
+            self.volumes.put(attachment.since, volume);
+        }
+    }
+
+    pub(super) fn encrypt_volume(&mut self, id: &str, key: &str) -> bool {
+        let encrypted = self.edit_volume(id, |v| {
+            v.encrypted = true;
+            v.key = Some(key.to_owned());
+        });
+        encrypted.is_some()
     }
 
     pub(super) fn edit_volume<R>(&mut self, id: &str, change: impl FnOnce(&mut Volume) -> R) -> Option<R> {

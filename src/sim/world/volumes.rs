@@ -7,6 +7,7 @@ use super::api::{self, ApiError, Asked, Caller, Family, Listing, Page, Response}
 use super::device::{Shape, VolumeKind};
 use super::instance::{Instance, Scope, State};
 use super::launch::EbsSpec;
+use super::network::zones_of;
 use super::shelf::Resource;
 use super::tags::{self, TagSpecs};
 use super::volume::{self, Attachment, Modification, NewVolume, Volume, VolumeState};
@@ -140,9 +141,9 @@ impl Family for Op {
                 force,
             } => world.detach_volume(caller, volume, instance.as_deref(), device.as_deref(), *force),
             Op::ModifyVolume(asked) => world.modify_volume(caller, asked).map(Answer::Modification),
-            Op::DescribeVolumesModifications(asked) => {
-                world.describe_modifications(caller, asked).map(Answer::Modifications)
-            }
+            Op::DescribeVolumesModifications(asked) => world
+                .describe_modifications(caller, asked)
+                .map(Answer::Modifications),
         };
         answer.map(api::Answer::Volumes)
     }
@@ -169,8 +170,9 @@ impl World {
         };
         if size_gib < least {
             let snapshot = spec.snapshot.as_deref().unwrap_or("");
-            let text =
-                format!("Volume of size {size_gib}GB is smaller than snapshot '{snapshot}', expect size>= {least}GB");
+            let text = format!(
+                "Volume of size {size_gib}GB is smaller than snapshot '{snapshot}', expect size>= {least}GB"
+            );
             return Err(ApiError::new("InvalidBlockDeviceMapping", text));
         }
         let kind = spec.volume_type.as_deref().map(VolumeKind::parse).transpose()?;
@@ -195,15 +197,18 @@ impl World {
     fn create_volume(&mut self, caller: &Caller, asked: &CreateVolume) -> Result<Arc<Volume>, ApiError> {
         let scope = caller.scope();
         let request = format!("{:?} {:?} {:?}", asked.zone, asked.spec, asked.tags);
-        let made = self.tokens.made(&scope, "CreateVolume", asked.token.as_deref(), &request)?;
+        let made = self
+            .tokens
+            .made(&scope, "CreateVolume", asked.token.as_deref(), &request)?;
         if let Some(made) = made {
             return self.volumes.find(caller, &made).cloned();
         }
-        self.check_zone(&scope, &asked.zone)?;
+        check_zone(&scope, &asked.zone)?;
         let new = self.new_volume(&scope, &asked.spec)?;
         let tags = tags::tags_for(&asked.tags, Volume::KIND)?;
         let id = self.make_volume(&scope, &asked.zone, new, tags);
-        self.tokens.keep(&scope, "CreateVolume", asked.token.as_deref(), request, &id);
+        self.tokens
+            .keep(&scope, "CreateVolume", asked.token.as_deref(), request, &id);
         self.own_write(&id);
         self.volumes.find(caller, &id).cloned()
     }
@@ -241,7 +246,10 @@ impl World {
             return Err(ApiError::new("VolumeInUse", text));
         }
         if volume.state != VolumeState::Available {
-            return Err(ApiError::new("IncorrectState", format!("{id} is not 'available'.")));
+            return Err(ApiError::new(
+                "IncorrectState",
+                format!("{id} is not 'available'."),
+            ));
         }
         if volume.zone != found.zone {
             let text =
@@ -287,7 +295,10 @@ impl World {
         let holder = self.instance(&attachment.instance);
         let is_root = holder.is_some_and(|i| i.root_device == attachment.device && i.state != State::Stopped);
         if is_root {
-            let text = format!("Unable to detach root volume '{id}' from instance '{}'", attachment.instance);
+            let text = format!(
+                "Unable to detach root volume '{id}' from instance '{}'",
+                attachment.instance
+            );
             return Err(ApiError::new("OperationNotPermitted", text));
         }
         let answer = if attachment.state == volume::AttachmentState::Detaching && !force {
@@ -304,7 +315,11 @@ impl World {
     fn modify_volume(&mut self, caller: &Caller, asked: &ModifyVolume) -> Result<Modified, ApiError> {
         let volume = self.volumes.find(caller, &asked.id)?;
         if !matches!(volume.state, VolumeState::Available | VolumeState::InUse) {
-            let text = format!("Volume {} in {} state cannot be modified", asked.id, volume.state.name());
+            let text = format!(
+                "Volume {} in {} state cannot be modified",
+                asked.id,
+                volume.state.name()
+            );
             return Err(ApiError::new("IncorrectState", text));
         }
         if let Some(last) = &volume.modification {
@@ -382,7 +397,12 @@ impl World {
 
     fn attachment_of(&self, id: &str) -> Result<Answer, ApiError> {
         let attachment = self.volume(id).and_then(|v| v.attachment.clone());
-        let missing = || ApiError::new("InvalidAttachment.NotFound", format!("Volume '{id}' is not attached."));
+        let missing = || {
+            ApiError::new(
+                "InvalidAttachment.NotFound",
+                format!("Volume '{id}' is not attached."),
+            )
+        };
         attachment.map(Answer::Attachment).ok_or_else(missing)
     }
 
@@ -407,10 +427,20 @@ pub(super) fn key_arn(scope: &Scope, key: &str) -> String {
     }
 }
 
+fn check_zone(scope: &Scope, zone: &str) -> Result<(), ApiError> {
+    if zones_of(&scope.region).iter().any(|z| z.name == zone) {
+        return Ok(());
+    }
+    let text = format!("The zone '{zone}' does not exist.");
+    Err(ApiError::new("InvalidZone.NotFound", text))
+}
+
 /// EC2's names for devices: `/dev/sd…`, `/dev/xvd…`, or without `/dev/`.
 fn check_device(device: &str) -> Result<(), ApiError> {
     let name = device.strip_prefix("/dev/").unwrap_or(device);
-    let rest = ["sd", "xvd", "hd"].iter().find_map(|prefix| name.strip_prefix(prefix));
+    let rest = ["sd", "xvd", "hd"]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix));
     let is_valid = rest.is_some_and(|rest| {
         rest.starts_with(|c: char| c.is_ascii_lowercase())
             && rest.len() <= 3
@@ -419,6 +449,7 @@ fn check_device(device: &str) -> Result<(), ApiError> {
     if is_valid {
         return Ok(());
     }
-    let text = format!("Value ({device}) for parameter device is invalid. {device} is not a valid EBS device name.");
+    let text =
+        format!("Value ({device}) for parameter device is invalid. {device} is not a valid EBS device name.");
     Err(ApiError::new("InvalidParameterValue", text))
 }

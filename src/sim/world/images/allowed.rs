@@ -64,15 +64,21 @@ impl Criterion {
     fn is_met_by(&self, image: &Image, now: Timestamp) -> bool {
         let owner = image.scope.account.as_str();
         let is_from = |provider: &String| provider == owner || owner_alias(owner) == Some(provider.as_str());
-        let is_younger = |at: Timestamp, days: u32| now <= later(at, Duration::from_secs(u64::from(days) * DAY_S));
+        let is_younger =
+            |at: Timestamp, days: u32| now <= later(at, Duration::from_secs(u64::from(days) * DAY_S));
         (self.providers.is_empty() || self.providers.iter().any(is_from))
             && (self.product_codes.is_empty()
-                || image.product_codes.iter().any(|code| self.product_codes.contains(code)))
+                || image
+                    .product_codes
+                    .iter()
+                    .any(|code| self.product_codes.contains(code)))
             && (self.names.is_empty() || self.names.iter().any(|name| filter::matches(name, &image.name)))
             && self
                 .max_days_deprecated
                 .is_none_or(|days| image.deprecation.is_none_or(|at| is_younger(at, days)))
-            && self.max_days_created.is_none_or(|days| is_younger(image.creation, days))
+            && self
+                .max_days_created
+                .is_none_or(|days| is_younger(image.creation, days))
     }
 
     fn check(&self) -> Result<(), ApiError> {

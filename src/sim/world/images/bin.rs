@@ -37,7 +37,10 @@ impl World {
 
     /// The image that needs this snapshot, as long as it exists.
     pub(in super::super) fn image_of_snapshot(&self, snapshot: &str) -> Option<&Image> {
-        let living = self.images.iter().filter(|i| !matches!(i.state, ImageState::Deregistered(_)));
+        let living = self
+            .images
+            .iter()
+            .filter(|i| !matches!(i.state, ImageState::Deregistered(_)));
         let mut users = living.filter(|image| image.snapshots().any(|s| s == snapshot));
         users.next().map(AsRef::as_ref)
     }
@@ -87,7 +90,9 @@ impl World {
         if delete_snapshots {
             for snapshot in snapshots {
                 // Another image needs it, or it is gone already, or it is another's.
-                let is_own = self.snapshot(&snapshot).is_some_and(|s| s.scope == caller.scope());
+                let is_own = self
+                    .snapshot(&snapshot)
+                    .is_some_and(|s| s.scope == caller.scope());
                 let can = is_own && self.image_of_snapshot(&snapshot).is_none();
                 if can {
                     self.remove_snapshot(&snapshot);

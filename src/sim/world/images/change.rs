@@ -43,7 +43,12 @@ impl World {
         if is_sharing && image.state != ImageState::Available {
             return Err(unavailable(image));
         }
-        let bad = change.sharing.add.iter().chain(&change.sharing.remove).find(|who| !is_account(who));
+        let bad = change
+            .sharing
+            .add
+            .iter()
+            .chain(&change.sharing.remove)
+            .find(|who| !is_account(who));
         if let Some(who) = bad {
             let text = format!("Invalid user ID: \"{who}\"");
             return Err(ApiError::new("InvalidAMIAttributeItemValue", text));
@@ -144,7 +149,11 @@ impl World {
 }
 
 fn unavailable(image: &Image) -> ApiError {
-    let text = format!("The image ID '{}' is not available (state: {})", image.id, image.state.name());
+    let text = format!(
+        "The image ID '{}' is not available (state: {})",
+        image.id,
+        image.state.name()
+    );
     ApiError::new("InvalidAMIID.Unavailable", text)
 }
 

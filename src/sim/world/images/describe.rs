@@ -47,7 +47,10 @@ impl World {
             }
             let allowed = self.image_allowed(&scope, image);
             let is_allowed = allowed.to_string();
-            if on_allowed.iter().all(|f| f.values.iter().any(|v| filter::matches(v, &is_allowed))) {
+            if on_allowed
+                .iter()
+                .all(|f| f.values.iter().any(|v| filter::matches(v, &is_allowed)))
+            {
                 items.push(ShownImage {
                     image: image.clone(),
                     allowed: self.shows_allowed(&scope).then_some(allowed),
@@ -66,12 +69,17 @@ impl World {
         let mut ids: Vec<&String> = ids.iter().collect();
         ids.sort();
         ids.dedup();
-        ids.into_iter().filter_map(|id| self.images.seen_one(self, id)).collect()
+        ids.into_iter()
+            .filter_map(|id| self.images.seen_one(self, id))
+            .collect()
     }
 
     /// NotFound is said only of an image that no instance of the caller refers to, or that Allowed AMIs excludes.
     fn check_image_known(&self, caller: &Caller, id: &str) -> Result<(), ApiError> {
-        let seen = self.images.seen_one(self, id).filter(|i| i.scope.region == caller.region);
+        let seen = self
+            .images
+            .seen_one(self, id)
+            .filter(|i| i.scope.region == caller.region);
         let Some(image) = seen else {
             return Err(image_not_found(id));
         };
@@ -104,8 +112,7 @@ impl World {
                 asked.ids.contains(&image.id) && self.now < at + SHOWN_DEREGISTERED
             }
         };
-        let is_hidden_as_deprecated =
-            image.is_deprecated(self.now) && !is_owner && !asked.include_deprecated;
+        let is_hidden_as_deprecated = image.is_deprecated(self.now) && !is_owner && !asked.include_deprecated;
         is_shown
             && !is_hidden_as_deprecated
             && image.is_shared_with(&caller.account)
@@ -122,7 +129,9 @@ pub(in super::super) fn image_not_found(id: &str) -> ApiError {
 fn is_owned_by(image: &Image, owners: &[String], account: &str) -> bool {
     let owner = image.scope.account.as_str();
     let is = |wanted: &String| {
-        wanted == owner || (wanted == "self" && owner == account) || owner_alias(owner) == Some(wanted.as_str())
+        wanted == owner
+            || (wanted == "self" && owner == account)
+            || owner_alias(owner) == Some(wanted.as_str())
     };
     owners.is_empty() || owners.iter().any(is)
 }

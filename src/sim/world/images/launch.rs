@@ -20,7 +20,7 @@ impl World {
     /// # Errors
     /// What RunInstances says: no such image, not available, not shared with the account, not allowed in it, or not
     /// subscribed to.
-    pub(in super::super) fn launchable_image(&self, scope: &Scope, wanted: &str) -> Result<Arc<Image>, ApiError> {
+    pub fn launchable_image(&self, scope: &Scope, wanted: &str) -> Result<Arc<Image>, ApiError> {
         let id = self.resolve_image(scope, wanted)?;
         check_id::<Image>(&id)?;
         let found = self.images.get(&id).filter(|i| i.scope.region == scope.region);
@@ -36,7 +36,10 @@ impl World {
             ImageState::Available => {}
             ImageState::Deregistered(_) => return Err(image_not_found(&id)),
             ImageState::Pending | ImageState::Failed | ImageState::Disabled => {
-                let text = format!("The image ID '{id}' is not available (state: {})", image.state.name());
+                let text = format!(
+                    "The image ID '{id}' is not available (state: {})",
+                    image.state.name()
+                );
                 return Err(ApiError::new("InvalidAMIID.Unavailable", text));
             }
         }
@@ -58,7 +61,7 @@ impl World {
     ///
     /// # Errors
     /// An SSM parameter that is not there.
-    pub(in super::super) fn resolve_image(&self, scope: &Scope, wanted: &str) -> Result<String, ApiError> {
+    pub fn resolve_image(&self, scope: &Scope, wanted: &str) -> Result<String, ApiError> {
         let Some(name) = wanted.strip_prefix("resolve:ssm:") else {
             return Ok(wanted.to_owned());
         };

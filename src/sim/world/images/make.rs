@@ -63,7 +63,11 @@ pub struct CopyImage {
 }
 
 impl World {
-    pub(super) fn register_image(&mut self, caller: &Caller, asked: &RegisterImage) -> Result<String, ApiError> {
+    pub(super) fn register_image(
+        &mut self,
+        caller: &Caller,
+        asked: &RegisterImage,
+    ) -> Result<String, ApiError> {
         let scope = caller.scope();
         self.check_name(&scope, &asked.name)?;
         let tags = tags::tags_for(&asked.tags, Image::KIND)?;
@@ -73,10 +77,16 @@ impl World {
         image.devices = devices;
         image.ebs_root = ebs_root;
         image.location = asked.location.clone();
-        image.root_device = asked.root_device.clone().unwrap_or_else(|| "/dev/sda1".to_owned());
+        image.root_device = asked
+            .root_device
+            .clone()
+            .unwrap_or_else(|| "/dev/sda1".to_owned());
         // EC2's defaults here are those of 2008.
         image.architecture = asked.architecture.clone().unwrap_or_else(|| "i386".to_owned());
-        image.virtualization = asked.virtualization.clone().unwrap_or_else(|| "paravirtual".to_owned());
+        image.virtualization = asked
+            .virtualization
+            .clone()
+            .unwrap_or_else(|| "paravirtual".to_owned());
         image.ena = asked.ena;
         image.sriov = asked.sriov.clone();
         image.boot_mode = asked.boot_mode.clone();
@@ -86,7 +96,11 @@ impl World {
     }
 
     /// The root volume needs a snapshot, and each volume must be one that EBS could make.
-    fn registered_devices(&self, scope: &Scope, asked: &RegisterImage) -> Result<Vec<BlockDeviceSpec>, ApiError> {
+    fn registered_devices(
+        &self,
+        scope: &Scope,
+        asked: &RegisterImage,
+    ) -> Result<Vec<BlockDeviceSpec>, ApiError> {
         let mut devices = asked.devices.clone();
         for device in &mut devices {
             let Some(ebs) = &mut device.ebs else { continue };
@@ -194,10 +208,13 @@ impl World {
     ) -> (Vec<BlockDeviceSpec>, Duration) {
         let mut takes = Duration::ZERO;
         for device in &mut devices {
-            let (Some(attachment), Some(ebs)) = (instance.devices.get(&device.device), &mut device.ebs) else {
+            let (Some(attachment), Some(ebs)) = (instance.devices.get(&device.device), &mut device.ebs)
+            else {
                 continue;
             };
-            let Some(volume) = self.volume(&attachment.volume) else { continue };
+            let Some(volume) = self.volume(&attachment.volume) else {
+                continue;
+            };
             let description = format!("Created by CreateImage({}) for the image", instance.id);
             let new = NewSnapshot::of(volume, description, tags.clone());
             let snapshot = self.take_snapshot(scope, new);
@@ -232,7 +249,10 @@ impl World {
         let volumes = volumes.filter(|ebs| ebs.snapshot.is_some());
         for ((ebs, snapshot), key) in volumes.zip(of_source).zip(keys) {
             ebs.encrypted = Some(key.is_some());
-            let description = format!("Copied for DestinationAmi from SourceAmi {} for SourceSnapshot {}", source.id, snapshot.id);
+            let description = format!(
+                "Copied for DestinationAmi from SourceAmi {} for SourceSnapshot {}",
+                source.id, snapshot.id
+            );
             let new = NewSnapshot {
                 volume: COPIED_VOLUME.to_owned(),
                 size_gib: snapshot.size_gib,
@@ -244,7 +264,11 @@ impl World {
             takes = takes.max(self.time_left(&copy));
             ebs.snapshot = Some(copy.id.clone());
         }
-        let mut tags = if asked.copy_tags { source.tags.clone() } else { Tags::new() };
+        let mut tags = if asked.copy_tags {
+            source.tags.clone()
+        } else {
+            Tags::new()
+        };
         tags.retain(|key, _| !key.starts_with("aws:"));
         tags.extend(image_tags);
         let blank = self.blank(&scope, &asked.name, "", tags);
@@ -282,7 +306,10 @@ impl World {
         });
         let image = found.ok_or_else(|| image_not_found(id))?;
         if image.state != ImageState::Available {
-            let text = format!("The image ID '{id}' is not available (state: {})", image.state.name());
+            let text = format!(
+                "The image ID '{id}' is not available (state: {})",
+                image.state.name()
+            );
             return Err(ApiError::new("InvalidAMIID.Unavailable", text));
         }
         Ok(Image::clone(image))
@@ -309,7 +336,8 @@ impl World {
             self.fail_image(id);
             return;
         }
-        self.images.edit(self.now, id, |image| image.state = ImageState::Available);
+        self.images
+            .edit(self.now, id, |image| image.state = ImageState::Available);
         self.note(id, "image available");
     }
 
@@ -344,7 +372,7 @@ impl World {
     }
 
     fn blank(&mut self, scope: &Scope, name: &str, description: &str, tags: Tags) -> Image {
-        let id = format!("ami-0{:016x}", self.rng.u64(..));
+        let id = self.new_id(Image::PREFIX);
         Image {
             name: name.to_owned(),
             description: description.to_owned(),
@@ -366,7 +394,9 @@ impl World {
 
     fn check_name(&self, scope: &Scope, name: &str) -> Result<(), ApiError> {
         let is_valid = (3..=128).contains(&name.chars().count())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c));
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c));
         if !is_valid {
             let text = "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', \
                         ')', '.', '-', '/' and '_'";
@@ -398,6 +428,8 @@ fn check_devices(devices: &[BlockDeviceSpec]) -> Result<(), ApiError> {
 fn image_and_snapshot_tags(specs: &TagSpecs) -> Result<(Tags, Tags), ApiError> {
     let mut images = specs.clone();
     let snapshots: TagSpecs = images.remove_entry(Snapshot::KIND).into_iter().collect();
-    Ok((tags::tags_for(&images, Image::KIND)?, tags::tags_for(&snapshots, Snapshot::KIND)?))
+    Ok((
+        tags::tags_for(&images, Image::KIND)?,
+        tags::tags_for(&snapshots, Snapshot::KIND)?,
+    ))
 }
-

@@ -19,7 +19,8 @@ use jiff::Timestamp;
 pub use self::allowed::{AllowedImages, AllowedState, Criterion};
 pub use self::bin::BinLine;
 pub use self::change::{Attribute, Change};
-pub use self::describe::ShownImage;
+pub use self::describe::{ShownImage, image_time};
+pub(super) use self::launch::Subscriptions;
 pub use self::make::{CopyImage, CreateImage, RegisterImage};
 use super::World;
 use super::api::{self, Caller, Family, Listing, Page, Response};
@@ -190,16 +191,22 @@ impl Family for Op {
             Op::EnableImage { id } => return world.enable(caller, id),
             Op::EnableImageDeprecation { id, at } => return world.deprecate(caller, id, Some(*at)),
             Op::DisableImageDeprecation { id } => return world.deprecate(caller, id, None),
-            Op::ListImagesInRecycleBin { ids, page } => world.images_in_bin(caller, ids, page).map(Answer::InBin),
+            Op::ListImagesInRecycleBin { ids, page } => {
+                world.images_in_bin(caller, ids, page).map(Answer::InBin)
+            }
             Op::RestoreImageFromRecycleBin { id } => return world.restore_from_bin(caller, id),
             Op::GetAllowedImagesSettings => Ok(Answer::Settings(world.allowed_images_of(&caller.scope()))),
             Op::EnableAllowedImagesSettings { audit } => {
-                let state = if *audit { AllowedState::Audit } else { AllowedState::Enabled };
+                let state = if *audit {
+                    AllowedState::Audit
+                } else {
+                    AllowedState::Enabled
+                };
                 Ok(Answer::SettingsState(world.set_allowed_state(caller, state)))
             }
-            Op::DisableAllowedImagesSettings => {
-                Ok(Answer::SettingsState(world.set_allowed_state(caller, AllowedState::Disabled)))
-            }
+            Op::DisableAllowedImagesSettings => Ok(Answer::SettingsState(
+                world.set_allowed_state(caller, AllowedState::Disabled),
+            )),
             Op::ReplaceImageCriteriaInAllowedImagesSettings { criteria } => {
                 return world.set_allowed_criteria(caller, criteria);
             }

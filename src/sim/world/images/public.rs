@@ -1,37 +1,18 @@
 //! What every account finds in every region: Amazon's own images, one of the Marketplace, and the public SSM parameters
 //! that name the newest of them.
 //!
-//! Ids are derived from region and name, so that they are the same in every world.
-
-use std::time::Duration;
+//! They come about when a region is first used. Ids are derived from region and name, so that they are the same in
+//! every world and leave its course alone.
 
 use jiff::Timestamp;
 
 use super::super::World;
 use super::super::image::{AMAZON, Image, MARKETPLACE};
 use super::super::instance::Scope;
-use super::super::parameter::PUBLIC_PREFIX;
+use super::super::parameter::{PUBLIC_PREFIX, Parameter};
 
-/// The regions that have public images.
-pub const REGIONS: [&str; 17] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-];
+/// When Amazon published them.
+const PUBLISHED_S: i64 = 1_794_300_000;
 
 struct Offer {
     name: &'static str,
@@ -105,20 +86,22 @@ const OFFERS: [Offer; 5] = [
 ];
 
 impl World {
-    /// Put Amazon's and the Marketplace's images into every region, `since` being when the world began to exist.
-    pub(in super::super) fn publish_images(&mut self, since: Timestamp) {
-        for region in REGIONS {
-            for offer in &OFFERS {
-                self.publish(region, offer, since);
-            }
+    /// Put Amazon's and the Marketplace's images into a region, unless they are already there.
+    pub(in super::super) fn stock(&mut self, region: &str) {
+        if self.stocked.insert(region.to_owned()) {
+            OFFERS.iter().for_each(|offer| self.publish(region, offer));
         }
     }
 
-    fn publish(&mut self, region: &str, offer: &Offer, since: Timestamp) {
-        let owner = if offer.product_code.is_some() { MARKETPLACE } else { AMAZON };
+    fn publish(&mut self, region: &str, offer: &Offer) {
+        let owner = if offer.product_code.is_some() {
+            MARKETPLACE
+        } else {
+            AMAZON
+        };
         let id = format!("ami-0{:016x}", fnv(&format!("{region} {}", offer.name)));
         let parameter = |name: &&str| format!("{PUBLIC_PREFIX}{name}");
-        let created = since - Duration::from_secs(10 * 24 * 3600);
+        let created = Timestamp::from_second(PUBLISHED_S).unwrap_or(Timestamp::UNIX_EPOCH);
         let mut image = Image::plain(&id, Scope::new(owner, region), created);
         image.name = offer.name.to_owned();
         image.description = offer.description.to_owned();
@@ -139,7 +122,17 @@ impl World {
         self.add_image(image);
         for name in offer.parameters {
             let name = format!("{PUBLIC_PREFIX}{name}");
-            self.public_parameters.insert((region.to_owned(), name), (id.clone(), created));
+            let parameter = Parameter {
+                name: name.clone(),
+                // AWS's own parameters belong to no account.
+                scope: Scope::new("", region),
+                value: id.clone(),
+                kind: "String".to_owned(),
+                version: 1,
+                modified: created,
+            };
+            self.public_parameters
+                .insert((region.to_owned(), name), parameter);
         }
     }
 }

@@ -16,7 +16,7 @@ use super::instance::Scope;
 use super::shelf::Shelf;
 pub use cidr::Cidr;
 pub use vpc::{CreateSubnet, CreateVpc, Subnet, SubnetView, Vpc};
-pub use zone::{Zone, zones_of};
+pub use zone::{Zone, zone_id, zones_of};
 
 /// The family's operations.
 #[derive(Debug, Clone)]
