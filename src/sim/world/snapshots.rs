@@ -237,7 +237,8 @@ impl World {
         }
         let wanted = instance.devices.values().filter(|a| {
             let is_root = a.device == instance.root_device;
-            !(is_root && asked.without_root) && !asked.without_volumes.contains(&a.volume)
+            let is_left_out = (is_root && asked.without_root) || asked.without_volumes.contains(&a.volume);
+            !is_left_out
         });
         let volumes = wanted.filter_map(|a| self.volume(&a.volume));
         let taken = volumes.map(|v| NewSnapshot::of(v, asked.description.clone(), v.tags.clone()));

@@ -134,7 +134,10 @@ impl World {
         check_id::<Image>(id)?;
         let now = self.now;
         let found = self.images.get(id).filter(|i| i.scope == caller.scope());
-        if !found.is_some_and(|image| image.bin.is_some_and(|bin| now < bin.until)) {
+        let can = found
+            .and_then(|image| image.bin)
+            .is_some_and(|bin| now < bin.until);
+        if !can {
             return Err(image_not_found(id));
         }
         self.images.edit(now, id, |image| {
