@@ -123,11 +123,6 @@ impl WorldBuilder {
     }
 
     pub fn build(self) -> World {
-        let key = |account: &String| Key {
-            account: account.clone(),
-            arn: format!("arn:aws:iam::{account}:user/sim"),
-            expiration: None,
-        };
         let mut world = World {
             now: self.start,
             rng: fastrand::Rng::with_seed(self.seed),
@@ -138,7 +133,7 @@ impl WorldBuilder {
             keys: self
                 .accounts
                 .iter()
-                .map(|a| (World::access_key(a), key(a)))
+                .map(|a| (World::access_key(a), key_of(a)))
                 .collect(),
             roles: self.roles.into_iter().map(|r| (r.arn.clone(), r)).collect(),
             open_to: self.open_to,
@@ -192,6 +187,15 @@ impl WorldBuilder {
             world.target_groups.insert(group.arn.clone(), group);
         }
         world
+    }
+}
+
+/// The access key of an account's own user.
+fn key_of(account: &str) -> Key {
+    Key {
+        account: account.to_owned(),
+        arn: format!("arn:aws:iam::{account}:user/sim"),
+        expiration: None,
     }
 }
 

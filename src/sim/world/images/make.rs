@@ -238,32 +238,7 @@ impl World {
         let (image_tags, snapshot_tags) = image_and_snapshot_tags(&asked.tags)?;
         let there = Scope::new(&caller.account, &asked.source_region);
         let source = self.copyable(&there, &asked.source)?;
-        let mut devices = source.devices.clone();
-        let mut takes = Duration::ZERO;
-        let of_source = self.snapshots_of(&there, &source)?;
-        let mut keys = Vec::new();
-        for snapshot in &of_source {
-            keys.push(self.copied_key(&scope, snapshot, asked.encrypted, asked.key.as_deref())?);
-        }
-        let volumes = devices.iter_mut().filter_map(|device| device.ebs.as_mut());
-        let volumes = volumes.filter(|ebs| ebs.snapshot.is_some());
-        for ((ebs, snapshot), key) in volumes.zip(of_source).zip(keys) {
-            ebs.encrypted = Some(key.is_some());
-            let description = format!(
-                "Copied for DestinationAmi from SourceAmi {} for SourceSnapshot {}",
-                source.id, snapshot.id
-            );
-            let new = NewSnapshot {
-                volume: COPIED_VOLUME.to_owned(),
-                size_gib: snapshot.size_gib,
-                key,
-                description,
-                tags: snapshot_tags.clone(),
-            };
-            let copy = self.take_snapshot(&scope, new);
-            takes = takes.max(self.time_left(&copy));
-            ebs.snapshot = Some(copy.id.clone());
-        }
+        let (devices, takes) = self.copy_devices(&scope, asked, &there, &source, &snapshot_tags)?;
         let mut tags = if asked.copy_tags {
             source.tags.clone()
         } else {
@@ -294,6 +269,44 @@ impl World {
         let id = self.begin_image(image, takes);
         self.tokens.keep(&scope, "CopyImage", token, request, &id);
         Ok(id)
+    }
+
+    /// Copies of the snapshots of the image's volumes, and how long the last one takes.
+    fn copy_devices(
+        &mut self,
+        scope: &Scope,
+        asked: &CopyImage,
+        there: &Scope,
+        source: &Image,
+        tags: &Tags,
+    ) -> Result<(Vec<BlockDeviceSpec>, Duration), ApiError> {
+        let mut devices = source.devices.clone();
+        let mut takes = Duration::ZERO;
+        let of_source = self.snapshots_of(there, source)?;
+        let mut keys = Vec::new();
+        for snapshot in &of_source {
+            keys.push(self.copied_key(scope, snapshot, asked.encrypted, asked.key.as_deref())?);
+        }
+        let volumes = devices.iter_mut().filter_map(|device| device.ebs.as_mut());
+        let volumes = volumes.filter(|ebs| ebs.snapshot.is_some());
+        for ((ebs, snapshot), key) in volumes.zip(of_source).zip(keys) {
+            ebs.encrypted = Some(key.is_some());
+            let description = format!(
+                "Copied for DestinationAmi from SourceAmi {} for SourceSnapshot {}",
+                source.id, snapshot.id
+            );
+            let new = NewSnapshot {
+                volume: COPIED_VOLUME.to_owned(),
+                size_gib: snapshot.size_gib,
+                key,
+                description,
+                tags: tags.clone(),
+            };
+            let copy = self.take_snapshot(scope, new);
+            takes = takes.max(self.time_left(&copy));
+            ebs.snapshot = Some(copy.id.clone());
+        }
+        Ok((devices, takes))
     }
 
     fn copyable(&self, there: &Scope, id: &str) -> Result<Image, ApiError> {
