@@ -92,7 +92,7 @@ impl Call {
         request: SdkRequest,
     ) -> Result<SdkResponse, ConnectorError> {
         let mut parcel = Parcel::new(plain_request(&request)?);
-        let Some(call) = sender.enter_call() else {
+        let Some(call) = sender.enter_call(&parcel.action) else {
             return pending().await;
         };
         let number = cloud.begin(&sender, call, &mut parcel);

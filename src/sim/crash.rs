@@ -58,11 +58,21 @@ struct Inner {
 #[derive(Default)]
 struct Life {
     plan: Option<CrashPlan>,
+    aim: Option<Aim>,
     /// The planned call was answered: die at the next commit, in this phase.
     armed: Option<Armed>,
     dead: bool,
     calls: u64,
     waker: Option<Waker>,
+}
+
+/// Die at a call that is not numbered yet.
+struct Aim {
+    /// `None`: any.
+    action: Option<String>,
+    /// Matching calls that pass first.
+    after: u32,
+    phase: CrashPhase,
 }
 
 /// A planned call was answered.
@@ -130,6 +140,21 @@ impl Incarnation {
         self
     }
 
+    /// While it lives: it will end at a coming call of `action` (`None`: any), after so many of them.
+    pub fn aim(&self, action: Option<&str>, after: u32, phase: CrashPhase) {
+        let action = action.map(str::to_owned);
+        self.with(|life| life.aim = Some(Aim { action, after, phase }));
+    }
+
+    /// Whatever was to end it does so no more.
+    pub fn spare(&self) {
+        self.with(|life| {
+            life.aim = None;
+            life.plan = None;
+            life.armed = None;
+        });
+    }
+
     pub fn actor(&self) -> Actor {
         self.0.actor
     }
@@ -167,9 +192,10 @@ impl Incarnation {
     }
 
     /// A call enters the connector: its number, or `None` if this life is over.
-    pub(super) fn enter_call(&self) -> Option<u64> {
+    pub(super) fn enter_call(&self, action: &str) -> Option<u64> {
         self.with(|life| {
             life.calls += 1;
+            life.take_aim(action);
             // Nothing was committed since a read's answer: its crash is now.
             if life.armed.is_some_and(|armed| !armed.is_mutation)
                 || life.is_planned(life.calls, CrashPhase::BeforeSend)
@@ -221,6 +247,22 @@ impl Incarnation {
 }
 
 impl Life {
+    fn take_aim(&mut self, action: &str) {
+        let Some(aim) = &mut self.aim else { return };
+        if aim.action.as_deref().is_some_and(|wanted| wanted != action) {
+            return;
+        }
+        if aim.after > 0 {
+            aim.after -= 1;
+            return;
+        }
+        self.plan = Some(CrashPlan {
+            call: self.calls,
+            phase: aim.phase,
+        });
+        self.aim = None;
+    }
+
     fn is_planned(&self, call: u64, phase: CrashPhase) -> bool {
         self.plan == Some(CrashPlan { call, phase })
     }

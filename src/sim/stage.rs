@@ -12,8 +12,8 @@ use crate::notify::{Notifier, Resolver};
 use crate::policy::{Config, Secret};
 use crate::record::{Journal, Options, RecordError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -31,6 +31,7 @@ pub struct Stage {
     /// The journal may not grow beyond this many pages: a full disk.
     pub max_pages: Option<u32>,
     lives: u32,
+    present: Arc<Mutex<Option<Journal>>>,
 }
 
 /// How a life ended.
@@ -61,6 +62,7 @@ impl Stage {
             seed,
             max_pages: None,
             lives: 0,
+            present: Arc::default(),
         })
     }
 
@@ -90,6 +92,7 @@ impl Stage {
             hook: Some(Arc::new(life.clone())),
         };
         let journal = Journal::open(&self.config.state, &env, options).await?;
+        *self.present.lock().unwrap_or_else(PoisonError::into_inner) = Some(journal.clone());
         let hands = Hands {
             lease: Lease::Folder,
             stopping: Arc::new(AtomicBool::new(false)),
@@ -106,6 +109,11 @@ impl Stage {
         Ok(rounds)
     }
 
+    /// The journal of the latest life, whose disk may be filled while it lives; clones of this see later lives'.
+    pub fn present_journal(&self) -> Arc<Mutex<Option<Journal>>> {
+        Arc::clone(&self.present)
+    }
+
     /// Lives one life for `duration` of virtual time at the most. `seen` gets every pass.
     pub async fn live(&self, life: &Incarnation, duration: Duration, seen: impl FnMut(&Passed)) -> Ended {
         let clock = self.cloud.env(0).clock;
@@ -120,17 +128,37 @@ impl Stage {
         over: impl Future<Output = ()>,
         seen: impl FnMut(&Passed),
     ) -> Ended {
+        let (tell, told) = mpsc::channel(1);
+        let end = async move {
+            over.await;
+            // Nobody listens any more if the loop ended before.
+            let _ = tell.send(Message::Shutdown).await;
+        };
+        self.play(life, told, end, seen).await
+    }
+
+    /// Lives one life until it is told to end. `seen` gets every pass.
+    pub async fn hear(
+        &self,
+        life: &Incarnation,
+        told: mpsc::Receiver<Message>,
+        seen: impl FnMut(&Passed),
+    ) -> Ended {
+        self.play(life, told, async {}, seen).await
+    }
+
+    async fn play(
+        &self,
+        life: &Incarnation,
+        told: mpsc::Receiver<Message>,
+        aside: impl Future<Output = ()>,
+        seen: impl FnMut(&Passed),
+    ) -> Ended {
         let whole = async {
             let rounds = self.rounds(life).await?;
-            let (tell, told) = mpsc::channel(1);
             let pulse = Pulse::default();
-            let end = async move {
-                over.await;
-                // Nobody listens any more if the loop ended before.
-                let _ = tell.send(Message::Shutdown).await;
-            };
             let notifier = self.notifier(&rounds);
-            let loop_ = async { tokio::join!(run(&rounds, told, &pulse, seen), end) };
+            let loop_ = async { tokio::join!(run(&rounds, told, &pulse, seen), aside) };
             match &notifier {
                 Some(notifier) => {
                     tokio::select! { biased; _ = loop_ => {} () = notifier.run() => {} }

@@ -11,5 +11,6 @@
 
 mod demo;
 mod harness;
+mod nights;
 mod server;
 mod simulation;

@@ -235,7 +235,7 @@ impl Slot {
 
 impl Declared {
     /// Every service and slot that selects the instance.
-    pub(super) fn services_of<'a>(
+    pub fn services_of<'a>(
         &'a self,
         instance: &'a Instance,
     ) -> impl Iterator<Item = (&'a Service, &'a Slot)> {

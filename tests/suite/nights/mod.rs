@@ -1,0 +1,22 @@
+//! A thousand nights: drawn fleets, policies and storms, each two simulated hours of everything going wrong and four of
+//! quiet, judged by the oracles and by how it ends.
+//!
+//! `tests/nights` runs them; `tests/nights --help` says how. A night is [`night::Night`], plain data; [`draw`] makes one from a
+//! number, [`run`] runs it, [`shrink`] makes a bad one small, [`swarm`] does that to a thousand, and [`regressions`] keeps
+//! the small ones that once were bad.
+
+mod draw;
+mod draw_fleet;
+mod draw_what;
+mod fleet;
+mod judge;
+mod meddle;
+mod night;
+mod office;
+mod papers;
+mod process;
+mod regressions;
+mod run;
+mod shrink;
+mod swarm;
+mod world_acts;

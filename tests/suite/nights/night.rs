@@ -1,0 +1,340 @@
+//! A night as data: what there is, how the controller is run, and everything that goes wrong, each at its second.
+//!
+//! Whatever a disturbance begins it ends by itself, so that any subset of a night's disturbances is a night as well.
+
+use super::fleet::{Fleet, StopBy};
+use keepgreen::sim::CrashPhase;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Night {
+    /// Of the world's own course: how long things take.
+    pub seed: u64,
+    pub fleet: Fleet,
+    pub settings: Settings,
+    /// After so long every fault is over, and quiet begins.
+    pub storm_s: u32,
+    pub disturbances: Vec<Disturbance>,
+}
+
+/// The config file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    pub interval_s: u32,
+    pub mutations_per_hour: u32,
+    /// There is a pause parameter.
+    pub parameter: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Disturbance {
+    pub at_s: u32,
+    pub what: What,
+}
+
+/// Servers, services, zones and target groups by their places in the fleet.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    Stop {
+        server: usize,
+        by: StopBy,
+    },
+    StopAll {
+        by: StopBy,
+    },
+    /// A zone of the home region loses its capacity and everything in it, for a while.
+    ZoneOutage {
+        zone: usize,
+        lasts_s: u32,
+    },
+    PersonStarts {
+        server: usize,
+    },
+    PersonTerminates {
+        server: usize,
+    },
+    Retag {
+        server: usize,
+        tag: Tag,
+        lasts_s: u32,
+    },
+    Deregister {
+        group: usize,
+        server: usize,
+    },
+    Image {
+        what: ImageChange,
+        lasts_s: u32,
+    },
+    Retire {
+        server: usize,
+        after_s: u32,
+        code: EventCode,
+    },
+    Impair {
+        server: usize,
+        system: bool,
+        lasts_s: u32,
+    },
+    Application {
+        server: usize,
+        app: Trouble,
+        lasts_s: u32,
+    },
+    StartsFail {
+        server: usize,
+        times: u32,
+    },
+    Poison {
+        server: usize,
+        lasts_s: u32,
+    },
+    NoCapacity {
+        zone: usize,
+        lasts_s: u32,
+    },
+    Call {
+        which: Calls,
+        fault: CallFault,
+        lasts_s: u32,
+    },
+    Stale {
+        reads_s: u32,
+        own_writes_s: u32,
+        lasts_s: u32,
+    },
+    Hide {
+        server: usize,
+        lasts_s: u32,
+    },
+    Deny {
+        action: Action,
+        lasts_s: u32,
+    },
+    Pause {
+        by: PauseBy,
+        lasts_s: u32,
+    },
+    Edit {
+        service: usize,
+        edit: Edit,
+    },
+    /// The process dies at this call, and is started again after a while.
+    Crash {
+        at: Action,
+        after: u32,
+        phase: CrashPhase,
+        down_s: u32,
+    },
+    /// The process dies now.
+    Kill {
+        down_s: u32,
+    },
+    Restart {
+        down_s: u32,
+    },
+    WallClock {
+        forward_s: i32,
+        lasts_s: u32,
+    },
+    Suspend {
+        for_s: u32,
+    },
+    DiskFull {
+        lasts_s: u32,
+    },
+    Webhook {
+        answer: Hook,
+        lasts_s: u32,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tag {
+    /// Its own tags are gone.
+    Lost,
+    /// It gets those of this service and number as well.
+    Taken(usize, usize),
+    /// `keepgreen:pause`, without end.
+    Paused,
+    /// `keepgreen:pause`, for so many seconds.
+    PausedFor(u32),
+    /// `keepgreen:retired`.
+    Retired,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ImageChange {
+    Deregistered,
+    Disabled,
+    NotAllowed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum EventCode {
+    Retirement,
+    Stop,
+    Reboot,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Trouble {
+    Broken,
+    BootsForever,
+    ShutsDownAfter(u32),
+}
+
+/// Which calls a fault is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calls {
+    pub action: Action,
+    /// Only those that name this server.
+    pub about: Option<usize>,
+    /// Only those to the other region.
+    pub elsewhere: bool,
+    pub after: u32,
+    pub times: Option<u32>,
+}
+
+/// What can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Any,
+    GetCallerIdentity,
+    AssumeRole,
+    DescribeInstances,
+    DescribeInstanceStatus,
+    DescribeInstanceImageMetadata,
+    DescribeImages,
+    DescribeTargetGroups,
+    DescribeTargetHealth,
+    GetParameters,
+    StartInstances,
+}
+
+impl Action {
+    pub const ALL: [Action; 11] = [
+        Self::Any,
+        Self::GetCallerIdentity,
+        Self::AssumeRole,
+        Self::DescribeInstances,
+        Self::DescribeInstanceStatus,
+        Self::DescribeInstanceImageMetadata,
+        Self::DescribeImages,
+        Self::DescribeTargetGroups,
+        Self::DescribeTargetHealth,
+        Self::GetParameters,
+        Self::StartInstances,
+    ];
+
+    /// `None`: every one.
+    pub fn name(self) -> Option<String> {
+        (self != Self::Any).then(|| format!("{self:?}"))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CallFault {
+    Throttled,
+    NotAuthorised,
+    NoCapacity,
+    Quota,
+    InvalidState,
+    NotFound,
+    Permanent,
+    Unavailable,
+    ExpiredCredentials,
+    ThrottledAfterEffect,
+    UnavailableAfterEffect,
+    Html,
+    Hang,
+    AppliedNoAnswer,
+    AppliedReset,
+    NothingDone,
+    ConnectionRefused,
+    ConnectHang,
+    NoSuchHost,
+    Slow(u32),
+    Stale(u32),
+    Empty,
+    Unheard(Word),
+    Truncated,
+}
+
+/// A word of AWS's that is replaced by one that nobody has heard of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Word {
+    Running,
+    Stopped,
+    Stopping,
+    Healthy,
+    Ok,
+    Available,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PauseBy {
+    File,
+    ServiceFile(usize),
+    Parameter,
+    ServiceParameter(usize),
+    Policy(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Edit {
+    /// The first two slots swap what they select.
+    Swap,
+    Idle {
+        slot: usize,
+    },
+    OperatorStart,
+    OperatorRespect,
+    Stopped {
+        start: bool,
+    },
+    /// A limit is changed; a change of the policy ends quarantines.
+    Attempts(u32),
+    /// For a while it cannot be read.
+    Broken {
+        how: Breakage,
+        lasts_s: u32,
+    },
+    Deleted {
+        lasts_s: u32,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Breakage {
+    NotYaml,
+    UnknownKey,
+    BadValue,
+    Empty,
+    /// Broken, and `pause: true` in it.
+    Paused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Hook {
+    TooManyRequests,
+    ServerError,
+    Redirect,
+    Hang,
+    Slow,
+}
+
+impl Night {
+    /// The same night with these of its disturbances alone.
+    pub fn only(&self, kept: &[usize]) -> Self {
+        let disturbances = kept.iter().filter_map(|n| self.disturbances.get(*n).cloned());
+        Self {
+            disturbances: disturbances.collect(),
+            ..self.clone()
+        }
+    }
+
+    /// As Rust, to be pasted into a test.
+    pub fn as_rust(&self) -> String {
+        format!("{self:#?}").replace('[', "vec![")
+    }
+}

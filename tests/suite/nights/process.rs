@@ -1,0 +1,162 @@
+//! The controller's process as the machine's service manager sees it: which life is up, what it is told, and how long it
+//! stays down.
+
+use keepgreen::controller::Message;
+use keepgreen::record::Journal;
+use keepgreen::sim::{CrashPhase, Ended, Incarnation, Stage};
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What restarts a process that ended by itself or could not begin.
+const RESTART_S: u32 = 5;
+/// A passed pass with these words means that the program caught a panic of its own.
+const PANICKED: &str = "panicked";
+
+/// Shared by the one who lives the lives and the one who disturbs them.
+#[derive(Default)]
+pub struct Process(RefCell<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    life: Option<Incarnation>,
+    tell: Option<mpsc::Sender<Message>>,
+    journal: Arc<Mutex<Option<Journal>>>,
+    /// It was told to end.
+    asked: bool,
+    /// The night is over.
+    over: bool,
+    /// Before the next life begins.
+    down_s: u32,
+    disk_full: bool,
+    faults: Vec<String>,
+    lives: u32,
+    crashes: u32,
+}
+
+impl Process {
+    pub fn new(stage: &Stage) -> Self {
+        let inner = Inner {
+            journal: stage.present_journal(),
+            ..Inner::default()
+        };
+        Self(RefCell::new(inner))
+    }
+
+    /// One life after the other, until the night is over.
+    pub async fn live(&self, stage: &mut Stage) {
+        loop {
+            let life = stage.next_life();
+            let (tell, told) = mpsc::channel(64);
+            stage.max_pages = self.0.borrow().disk_full.then_some(1);
+            {
+                let mut inner = self.0.borrow_mut();
+                inner.life = Some(life.clone());
+                inner.tell = Some(tell);
+                inner.asked = false;
+                inner.down_s = RESTART_S;
+                inner.lives += 1;
+            }
+            let ended = stage
+                .hear(&life, told, |passed| {
+                    if passed.trouble.as_ref().is_some_and(|why| why.contains(PANICKED)) {
+                        let what = format!("a pass over {} panicked", passed.service);
+                        self.0.borrow_mut().faults.push(what);
+                    }
+                })
+                .await;
+            let down_s = self.ended(&ended);
+            if self.0.borrow().over {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(down_s.into())).await;
+            if self.0.borrow().over {
+                return;
+            }
+        }
+    }
+
+    fn ended(&self, ended: &Ended) -> u32 {
+        let mut inner = self.0.borrow_mut();
+        inner.life = None;
+        inner.tell = None;
+        match ended {
+            Ended::Orderly if !inner.asked => inner.faults.push("the controller ended by itself".to_owned()),
+            Ended::Orderly | Ended::NoJournal(_) => {}
+            Ended::Crashed => inner.crashes += 1,
+        }
+        inner.down_s
+    }
+
+    pub fn tell(&self, message: Message) {
+        let mut inner = self.0.borrow_mut();
+        inner.asked |= message == Message::Shutdown;
+        if let Some(tell) = &inner.tell {
+            // A full channel holds 64 orders to reload; one more says nothing new.
+            let _ = tell.try_send(message);
+        }
+    }
+
+    /// An orderly end; the next life comes after `down_s`.
+    pub fn restart(&self, down_s: u32) {
+        self.0.borrow_mut().down_s = down_s;
+        self.tell(Message::Shutdown);
+    }
+
+    pub fn kill(&self, down_s: u32) {
+        let mut inner = self.0.borrow_mut();
+        inner.down_s = down_s;
+        if let Some(life) = &inner.life {
+            life.kill();
+        }
+    }
+
+    pub fn aim(&self, action: Option<&str>, after: u32, phase: CrashPhase, down_s: u32) {
+        let mut inner = self.0.borrow_mut();
+        inner.down_s = down_s;
+        if let Some(life) = &inner.life {
+            life.aim(action, after, phase);
+        }
+    }
+
+    pub fn spare(&self) {
+        if let Some(life) = &self.0.borrow().life {
+            life.spare();
+        }
+    }
+
+    /// The disk takes nothing more, or does again.
+    pub async fn fill_disk(&self, full: bool) {
+        let journal = {
+            let mut inner = self.0.borrow_mut();
+            inner.disk_full = full;
+            let journal = inner.journal.lock().unwrap_or_else(PoisonError::into_inner);
+            journal.clone()
+        };
+        if let Some(journal) = journal {
+            // A journal that cannot be asked now takes the limit with its next connection.
+            let _ = journal.set_max_pages(full.then_some(1)).await;
+        }
+    }
+
+    /// It can take up what people write: it is up and its disk is not full.
+    pub fn is_well(&self) -> bool {
+        let inner = self.0.borrow();
+        inner.life.is_some() && !inner.disk_full
+    }
+
+    pub fn end(&self) {
+        self.0.borrow_mut().over = true;
+        self.tell(Message::Shutdown);
+    }
+
+    /// What the process did that no process should.
+    pub fn faults(&self) -> Vec<String> {
+        self.0.borrow().faults.clone()
+    }
+
+    pub fn lives(&self) -> u32 {
+        self.0.borrow().lives
+    }
+}

@@ -1,0 +1,1 @@
+//! Nights that once were bad, each shrunk to what it takes.

@@ -1,0 +1,170 @@
+//! Runs one night, and says what was wrong with it.
+
+use super::judge::{broken, restless, unwanted};
+use super::meddle::Meddler;
+use super::night::Night;
+use super::office::{Office, PARAMETER};
+use super::papers::CHANNEL;
+use super::process::Process;
+use keepgreen::policy::{Channel, SecretRef};
+use keepgreen::sim::stage::WEBHOOK_URL;
+use keepgreen::sim::{Cloud, Stage, runtime};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// After the storm.
+pub const QUIET_S: u32 = 4 * 3600;
+
+/// What came of a night.
+#[derive(Debug)]
+pub struct Report {
+    /// Everything that should not have been; empty: a good night.
+    pub broken: Vec<String>,
+    /// Equal for equal runs.
+    pub hash: String,
+    pub calls: usize,
+    pub starts: usize,
+    pub lives: u32,
+    /// How often each invariant was put to the test.
+    pub premises: BTreeMap<&'static str, u64>,
+    /// Everything that happened; empty for a good night.
+    pub story: String,
+}
+
+impl Report {
+    /// The names of what was broken, for telling one failure from another while shrinking.
+    pub fn kind(&self) -> Option<String> {
+        let first = self.broken.first()?;
+        Some(first.split(' ').next().unwrap_or_default().to_owned())
+    }
+}
+
+/// Runs it on this thread.
+pub fn run(night: &Night) -> Report {
+    let whole = AssertUnwindSafe(|| {
+        let folder = tempfile::tempdir_in(memory_folder()).expect("a folder for the state");
+        let run = runtime(night.seed).expect("a runtime");
+        run.block_on(through(night, folder.path()))
+    });
+    match catch_unwind(whole) {
+        Ok(Ok(report)) => report,
+        Ok(Err(left)) => failed(left.to_string()),
+        Err(_) => failed("the night panicked".to_owned()),
+    }
+}
+
+fn failed(what: String) -> Report {
+    Report {
+        broken: vec![what],
+        hash: String::new(),
+        calls: 0,
+        starts: 0,
+        lives: 0,
+        premises: BTreeMap::new(),
+        story: String::new(),
+    }
+}
+
+/// Where files cost no disk.
+fn memory_folder() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+async fn through(night: &Night, folder: &Path) -> Report {
+    let cloud = Cloud::new(night.seed, night.fleet.world(night.seed).build());
+    let mut stage = Stage::new(cloud.clone(), folder, &[], night.seed).expect("a stage");
+    let settings = night.settings;
+    stage.config.interval = Duration::from_secs(settings.interval_s.into());
+    stage.config.limits.mutations_per_hour = settings.mutations_per_hour;
+    stage.config.pause_parameter = settings.parameter.then(|| PARAMETER.to_owned());
+    let channel = Channel::Slack {
+        webhook: SecretRef::Env("HOOK".to_owned()),
+    };
+    stage.config.channels.insert(CHANNEL.into(), channel);
+    let cap = usize::try_from(settings.mutations_per_hour).unwrap_or(usize::MAX);
+    let office = Office::open(&night.fleet, &stage, cap);
+    cloud.keep_secret(WEBHOOK_URL);
+    let refused = office.refused();
+    if !refused.is_empty() {
+        return failed(refused);
+    }
+    let process = Process::new(&stage);
+    let mut meddler = Meddler::new(night, &cloud, &process, office);
+    meddler.declare();
+    let disturb = async {
+        meddler.storm().await;
+        meddler.wait(night.storm_s + QUIET_S).await;
+        process.end();
+    };
+    tokio::join!(process.live(&mut stage), disturb);
+    report(night, &stage, &meddler, &process)
+}
+
+fn report(night: &Night, stage: &Stage, meddler: &Meddler, process: &Process) -> Report {
+    let calls = stage.cloud.calls();
+    let mut found = broken(&stage.cloud.finish(), meddler);
+    found.extend(process.faults());
+    found.extend(unwanted(stage, meddler, &night.fleet));
+    found.extend(restless(&calls, meddler.at(night.storm_s)));
+    let starts = calls
+        .iter()
+        .filter(|call| call.action == "StartInstances")
+        .count();
+    Report {
+        story: if found.is_empty() {
+            String::new()
+        } else {
+            stage.cloud.story()
+        },
+        broken: found,
+        hash: hash(stage),
+        calls: calls.len(),
+        starts,
+        lives: process.lives(),
+        premises: stage.cloud.premises(),
+    }
+}
+
+/// Over the calls and the world's log.
+fn hash(stage: &Stage) -> String {
+    let mut hash = Sha256::new();
+    for call in stage.cloud.calls() {
+        let ended = call.ended.map(jiff::Timestamp::as_nanosecond);
+        // A message may name a file of this run's own folder.
+        let params = if call.region.is_empty() {
+            ""
+        } else {
+            &call.params_hash
+        };
+        let (sent, action) = (call.sent, &call.action);
+        hash.update(format!("{sent} {action} {params} {} {ended:?}\n", call.outcome));
+    }
+    stage.cloud.world(|world| {
+        for entry in world.log().iter() {
+            hash.update(entry.to_string());
+        }
+        hash.update(world.summary());
+    });
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The story without what was only looked at.
+pub fn without_reads(story: &str) -> String {
+    let is_read = |line: &&str| {
+        let reads = [":Describe", ":GetCallerIdentity", ":GetParameter", ":AssumeRole"];
+        line.contains(" controller ") && reads.iter().any(|read| line.contains(read))
+    };
+    story
+        .lines()
+        .filter(|line| !is_read(line))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
