@@ -7,11 +7,15 @@ use super::draw::{Storm, night};
 use super::night::Night;
 use super::run::{Report, run, without_reads};
 use super::shrink::shrink;
+use keepgreen::sim::oracle::awaits;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const SEEDS_IN_CI: u64 = 60;
+/// So many nights reach every premise that can be reached at all.
+const ENOUGH_FOR_PREMISES: u64 = 500;
 /// Every so many seeds, one is run twice and must come out the same.
 const TWICE_EVERY: u64 = 25;
 /// After so many bad nights the rest is not run: they are likely to say the same.
@@ -92,6 +96,7 @@ struct Sum {
     calls: usize,
     starts: usize,
     lives: u64,
+    premises: BTreeMap<&'static str, u64>,
     bad: Vec<(u64, Report)>,
 }
 
@@ -141,6 +146,10 @@ fn every_night_ends_well() {
     if let Some((seed, report)) = bad.first() {
         panic!("{}", explain(&ask, *seed, report));
     }
+    if sum.nights >= ENOUGH_FOR_PREMISES {
+        println!("evaluations: {:?}", sum.premises);
+        awaits::check(&sum.premises).expect("every invariant is put to the test, or awaits what it takes");
+    }
 }
 
 fn lock(sum: &Mutex<Sum>) -> std::sync::MutexGuard<'_, Sum> {
@@ -154,6 +163,7 @@ impl Sum {
         self.calls += report.calls;
         self.starts += report.starts;
         self.lives += u64::from(report.lives);
+        awaits::add(&mut self.premises, &report.premises);
         if !report.broken.is_empty() {
             self.bad.push((seed, report));
         }
