@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from botocore.exceptions import ClientError
 
 CASES = {}
+# Cases that disturb the cloud through control routes, which moto does not have.
+SIM_ONLY = set()
 # Longer than any state of the simulated AWS lasts by itself.
 SETTLE_MOST_S = 1800
 SETTLE_STEP_S = 5
@@ -32,6 +34,12 @@ def case(function):
         raise ValueError(f"there are two cases of the name {name}")
     CASES[name] = function
     return function
+
+
+def sim_case(function):
+    """Registers a case that pulls the simulation's own levers (`aws.control`). Any other has to run on moto, too."""
+    SIM_ONLY.add(function.__name__)
+    return case(function)
 
 
 @dataclass
@@ -105,7 +113,7 @@ class Aws:
         self.side.advance(seconds)
 
     def control(self, route, **body):
-        """A control route of the simulated AWS; on moto such a case cannot run."""
+        """A control route of the simulated AWS, for a `sim_case`."""
         return self.side.control("POST", route, body)
 
     def until(self, look, why, most_s=SETTLE_MOST_S):

@@ -7,6 +7,7 @@ takes AWS minutes is done there at once.
 
 import functools
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -181,6 +182,8 @@ class MotoSide(Side):
         os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 1,301 images that nobody here launches
         from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
+        # A line a request, and a traceback where moto breaks over one: the case that sent it says what went wrong.
+        logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
         self.server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         self.server.start()
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -190,9 +193,9 @@ class MotoSide(Side):
         super().__init__(f"http://{host}:{port}")
 
     def begin(self):
-        from moto.core.model_instances import reset_model_data
+        from moto.moto_api._internal.models import moto_api_backend
 
-        reset_model_data()
+        moto_api_backend.reset()
 
     def end(self):
         """Nothing is left running between cases that would matter."""

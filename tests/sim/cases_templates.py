@@ -1,0 +1,72 @@
+"""Launch templates: versions, defaults, launches from them."""
+
+from case import case
+
+
+def template(aws, image, name="tis", **data):
+    data = {"ImageId": image, "InstanceType": "t3.micro", **data}
+    return aws.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)["LaunchTemplate"]
+
+
+@case
+def a_template_is_made_described_and_deleted(aws):
+    made = template(aws, aws.image())
+    aws.equal((made["LaunchTemplateName"], made["DefaultVersionNumber"], made["LatestVersionNumber"]), ("tis", 1, 1))
+    found = aws.ec2.describe_launch_templates(LaunchTemplateNames=["tis"])["LaunchTemplates"]
+    aws.equal([one["LaunchTemplateId"] for one in found], [made["LaunchTemplateId"]])
+    aws.ec2.delete_launch_template(LaunchTemplateId=made["LaunchTemplateId"])
+    aws.refused(
+        "InvalidLaunchTemplateId.NotFound", aws.ec2.describe_launch_templates,
+        LaunchTemplateIds=[made["LaunchTemplateId"]],
+    )
+
+
+@case
+def a_template_has_versions_of_which_one_is_the_default(aws):
+    image = aws.image()
+    one = template(aws, image)["LaunchTemplateId"]
+    data = {"ImageId": image, "InstanceType": "t3.small"}
+    made = aws.ec2.create_launch_template_version(LaunchTemplateId=one, LaunchTemplateData=data)
+    aws.equal(made["LaunchTemplateVersion"]["VersionNumber"], 2)
+    found = aws.ec2.describe_launch_template_versions(LaunchTemplateId=one, Versions=["$Default", "$Latest"])
+    kinds = {v["VersionNumber"]: v["LaunchTemplateData"]["InstanceType"] for v in found["LaunchTemplateVersions"]}
+    aws.equal(kinds, {1: "t3.micro", 2: "t3.small"})
+    changed = aws.ec2.modify_launch_template(LaunchTemplateId=one, DefaultVersion="2")["LaunchTemplate"]
+    aws.equal(changed["DefaultVersionNumber"], 2)
+
+
+@case
+def a_launch_takes_from_a_template_what_it_does_not_say_itself(aws):
+    image = aws.image()
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "from-template"}]}]
+    one = template(aws, image, TagSpecifications=tags)["LaunchTemplateId"]
+    made = aws.ec2.run_instances(LaunchTemplate={"LaunchTemplateId": one}, MinCount=1, MaxCount=1)["Instances"][0]
+    aws.equal((made["ImageId"], made["InstanceType"]), (image, "t3.micro"))
+    aws.equal({tag["Key"]: tag["Value"] for tag in made["Tags"]}["Name"], "from-template")
+    other = aws.ec2.run_instances(
+        LaunchTemplate={"LaunchTemplateName": "tis", "Version": "$Latest"}, InstanceType="t3.large",
+        MinCount=1, MaxCount=1,
+    )["Instances"][0]
+    aws.equal(other["InstanceType"], "t3.large")
+
+
+@case
+def two_templates_do_not_share_a_name(aws):
+    image = aws.image()
+    template(aws, image)
+    aws.refused(
+        "InvalidLaunchTemplateName.AlreadyExistsException", aws.ec2.create_launch_template,
+        LaunchTemplateName="tis", LaunchTemplateData={"ImageId": image},
+    )
+
+
+@case
+def a_template_that_is_not_there_is_refused(aws):
+    aws.refused(
+        "InvalidLaunchTemplateId.NotFound", aws.ec2.describe_launch_templates,
+        LaunchTemplateIds=["lt-0123456789abcdef0"],
+    )
+    aws.refused(
+        "InvalidLaunchTemplateName.NotFoundException", aws.ec2.describe_launch_templates,
+        LaunchTemplateNames=["none"],
+    )
