@@ -187,6 +187,6 @@ def deregistering_what_is_not_registered_changes_nothing(aws):
 
 
 @case
-def a_group_in_use_is_not_deleted(aws):
+def a_target_group_in_use_is_not_deleted(aws):
     arn = served(aws)
     aws.refused("ResourceInUse", aws.elbv2.delete_target_group, TargetGroupArn=arn)

@@ -16,9 +16,14 @@ def metadata(aws, one):
 def an_image_is_registered_from_a_snapshot_and_described(aws):
     image = aws.image(Name="tis-base-1", Description="base")
     found = aws.ec2.describe_images(ImageIds=[image])["Images"][0]
-    aws.equal((found["Name"], found["State"], found["RootDeviceType"]), ("tis-base-1", "available", "ebs"))
+    aws.equal((found["Name"], found["State"]), ("tis-base-1", "available"))
     aws.equal((found["Architecture"], found["Public"]), ("x86_64", False))
     aws.true(found["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"].startswith("snap-"), "its disk has a snapshot")
+
+
+@case
+def the_root_device_of_an_image_on_a_snapshot_is_ebs(aws):
+    aws.equal(aws.image_of(aws.image())["RootDeviceType"], "ebs")
 
 
 @case
@@ -80,6 +85,14 @@ def an_image_that_an_instance_refers_to_answers_empty_once_deregistered(aws):
 def an_unknown_or_malformed_image_id_is_refused(aws):
     aws.refused("InvalidAMIID.NotFound", aws.ec2.describe_images, ImageIds=["ami-0123456789abcdef0"])
     aws.refused("InvalidAMIID.Malformed", aws.ec2.describe_images, ImageIds=["nonsense"])
+
+
+@case
+def an_image_is_disabled_and_enabled_again(aws):
+    image = aws.image()
+    aws.equal(aws.ec2.disable_image(ImageId=image)["Return"], True)
+    aws.equal(aws.ec2.enable_image(ImageId=image)["Return"], True)
+    aws.equal(states(aws.ec2.describe_images(ImageIds=[image])), [(image, "available")])
 
 
 @case
@@ -157,3 +170,30 @@ def two_images_do_not_share_a_name(aws):
         "InvalidAMIName.Duplicate", aws.ec2.register_image, Name="tis-base-1", Architecture="x86_64",
         RootDeviceName="/dev/xvda", VirtualizationType="hvm", BlockDeviceMappings=[disk],
     )
+
+
+@case
+def permissions_to_launch_are_reset(aws):
+    image = aws.image()
+    with aws.quietly():
+        aws.ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Add": [{"UserId": "111122223333"}]})
+    aws.ec2.reset_image_attribute(ImageId=image, Attribute="launchPermission")
+    found = aws.ec2.describe_image_attribute(ImageId=image, Attribute="launchPermission")
+    aws.equal(found["LaunchPermissions"], [])
+
+
+@case
+def with_allowed_images_on_a_disallowed_image_vanishes_and_the_witness_says_so(aws):
+    aws.equal(aws.ec2.get_allowed_images_settings()["State"], "disabled")
+    theirs = aws.as_key("ec2", key="111122223333")
+    image = aws.image()
+    aws.ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Add": [{"UserId": "111122223333"}]})
+    made = theirs.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
+    one = made["Instances"][0]["InstanceId"]
+    theirs.enable_allowed_images_settings(AllowedImagesSettingsState="enabled")
+    aws.equal(theirs.get_allowed_images_settings()["State"], "enabled")
+    aws.refused("InvalidAMIID.NotFound", theirs.describe_images, ImageIds=[image])
+    found = theirs.describe_instance_image_metadata(InstanceIds=[one])["InstanceImageMetadata"][0]["ImageMetadata"]
+    aws.equal((found["ImageAllowed"], found["State"]), (False, "available"))
+    theirs.disable_allowed_images_settings(AllowedImagesSettingsState="disabled")
+    aws.equal(states(theirs.describe_images(ImageIds=[image])), [(image, "available")])

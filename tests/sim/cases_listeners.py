@@ -47,6 +47,14 @@ def a_load_balancer_has_attributes(aws):
     found = aws.elbv2.describe_load_balancer_attributes(LoadBalancerArn=lb)["Attributes"]
     found = {one["Key"]: one["Value"] for one in found}
     aws.equal(found["deletion_protection.enabled"], "true")
+
+
+@case
+def a_protected_load_balancer_is_not_deleted(aws):
+    lb = balancer(aws)
+    with aws.quietly():
+        wanted = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+        aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=lb, Attributes=wanted)
     aws.refused("OperationNotPermitted", aws.elbv2.delete_load_balancer, LoadBalancerArn=lb)
 
 
@@ -98,3 +106,34 @@ def a_rule_sends_a_path_to_another_group(aws):
     aws.equal(sorted(one["Priority"] for one in found), ["10", "default"])
     aws.elbv2.delete_rule(RuleArn=rule["RuleArn"])
     aws.equal([one["IsDefault"] for one in aws.elbv2.describe_rules(ListenerArn=made)["Rules"]], [True])
+
+
+@case
+def rules_are_changed_and_reordered(aws):
+    lb, arn, upload = balancer(aws), group(aws), group(aws, "tis-upload", 8443)
+    made = listener(aws, lb, arn)
+    forward = [{"Type": "forward", "TargetGroupArn": upload}]
+    paths = [{"Field": "path-pattern", "Values": ["/upload/*"]}]
+    rule = aws.elbv2.create_rule(ListenerArn=made, Priority=10, Conditions=paths, Actions=forward)["Rules"][0]["RuleArn"]
+    hosts = [{"Field": "host-header", "Values": ["upload.example.org"]}]
+    changed = aws.elbv2.modify_rule(RuleArn=rule, Conditions=hosts)["Rules"][0]
+    aws.equal(changed["Conditions"][0]["Field"], "host-header")
+    moved = aws.elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": rule, "Priority": 5}])["Rules"]
+    aws.equal([one["Priority"] for one in moved], ["5"])
+    aws.refused("RuleNotFound", aws.elbv2.describe_rules, RuleArns=[rule[:-4] + "0000"])
+
+
+@case
+def a_load_balancers_subnets_and_security_groups_are_replaced(aws):
+    lb = balancer(aws, subnets=2)
+    zones = aws.elbv2.set_subnets(LoadBalancerArn=lb, Subnets=aws.subnets())["AvailabilityZones"]
+    aws.equal(len(zones), 3)
+    with aws.quietly():
+        made = aws.ec2.create_security_group(GroupName="lb", Description="balancer", VpcId=aws.vpc())["GroupId"]
+    aws.equal(aws.elbv2.set_security_groups(LoadBalancerArn=lb, SecurityGroups=[made])["SecurityGroupIds"], [made])
+
+
+@case
+def the_accounts_limits_are_told(aws):
+    found = {one["Name"]: one["Max"] for one in aws.elbv2.describe_account_limits()["Limits"]}
+    aws.equal(found["targets-per-target-group"], "1000")

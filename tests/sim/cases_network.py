@@ -1,4 +1,4 @@
-"""The network that instances live in: what every account has by default, security groups, interfaces, addresses."""
+"""The network that instances live in: what every account has by default, interfaces, addresses."""
 
 from case import case
 
@@ -40,22 +40,6 @@ def a_vpc_and_a_subnet_are_made(aws):
 def what_is_not_there_is_refused_by_its_kind(aws):
     aws.refused("InvalidSubnetID.NotFound", aws.ec2.describe_subnets, SubnetIds=["subnet-0123456789abcdef0"])
     aws.refused("InvalidVpcID.NotFound", aws.ec2.describe_vpcs, VpcIds=["vpc-0123456789abcdef0"])
-
-
-@case
-def a_security_group_is_made_filled_described_and_deleted(aws):
-    vpc = aws.vpc()
-    made = aws.ec2.create_security_group(GroupName="web", Description="web servers", VpcId=vpc)["GroupId"]
-    rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
-    aws.ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=[rule])
-    found = aws.ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]
-    aws.equal((found["GroupName"], found["VpcId"], found["Description"]), ("web", vpc, "web servers"))
-    aws.equal([(one["FromPort"], one["ToPort"]) for one in found["IpPermissions"]], [(443, 443)])
-    duplicate = {"GroupName": "web", "Description": "again", "VpcId": vpc}
-    aws.refused("InvalidGroup.Duplicate", aws.ec2.create_security_group, **duplicate)
-    aws.ec2.revoke_security_group_ingress(GroupId=made, IpPermissions=[rule])
-    aws.ec2.delete_security_group(GroupId=made)
-    aws.refused("InvalidGroup.NotFound", aws.ec2.describe_security_groups, GroupIds=[made])
 
 
 @case
@@ -108,6 +92,11 @@ def an_interface_is_made_attached_to_a_launch_and_described(aws):
     one = aws.launch(NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": own}])
     found = aws.ec2.describe_network_interfaces(NetworkInterfaceIds=[own])["NetworkInterfaces"][0]
     aws.equal((found["Attachment"]["InstanceId"], found["Status"]), (one, "in-use"))
+
+
+@case
+def an_interface_in_use_is_not_deleted(aws):
+    own = aws.instance(aws.launch())["NetworkInterfaces"][0]["NetworkInterfaceId"]
     aws.refused("InvalidNetworkInterface.InUse", aws.ec2.delete_network_interface, NetworkInterfaceId=own)
 
 
@@ -120,6 +109,22 @@ def an_unattached_interface_is_deleted(aws):
     aws.refused(
         "InvalidNetworkInterfaceID.NotFound", aws.ec2.describe_network_interfaces, NetworkInterfaceIds=[made]
     )
+
+
+@case
+def a_second_interface_is_attached_changed_and_detached(aws):
+    subnet = aws.subnets()[0]
+    one = aws.launch(SubnetId=subnet)
+    with aws.quietly():
+        made = aws.ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    aws.until(lambda: interface(aws, made)["Status"] == "available", "available")
+    taken = aws.ec2.attach_network_interface(NetworkInterfaceId=made, InstanceId=one, DeviceIndex=1)["AttachmentId"]
+    aws.until(lambda: interface(aws, made)["Attachment"]["Status"] == "attached", "attached")
+    aws.equal(len(aws.instance(one)["NetworkInterfaces"]), 2)
+    aws.ec2.modify_network_interface_attribute(NetworkInterfaceId=made, Description={"Value": "second"})
+    aws.equal(interface(aws, made)["Description"], "second")
+    aws.ec2.detach_network_interface(AttachmentId=taken)
+    aws.until(lambda: interface(aws, made)["Status"] == "available", "available again")
 
 
 def interface(aws, one):

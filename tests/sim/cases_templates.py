@@ -15,6 +15,14 @@ def a_template_is_made_described_and_deleted(aws):
     found = aws.ec2.describe_launch_templates(LaunchTemplateNames=["tis"])["LaunchTemplates"]
     aws.equal([one["LaunchTemplateId"] for one in found], [made["LaunchTemplateId"]])
     aws.ec2.delete_launch_template(LaunchTemplateId=made["LaunchTemplateId"])
+    aws.equal(aws.ec2.describe_launch_templates()["LaunchTemplates"], [])
+
+
+@case
+def a_deleted_template_is_not_found(aws):
+    made = template(aws, aws.image())
+    with aws.quietly():
+        aws.ec2.delete_launch_template(LaunchTemplateId=made["LaunchTemplateId"])
     aws.refused(
         "InvalidLaunchTemplateId.NotFound", aws.ec2.describe_launch_templates,
         LaunchTemplateIds=[made["LaunchTemplateId"]],

@@ -35,7 +35,6 @@ def a_volume_is_attached_and_detached(aws):
     aws.equal(found["State"], "in-use")
     aws.equal([(a["InstanceId"], a["Device"]) for a in found["Attachments"]], [(one, "/dev/sdf")])
     aws.equal(len(aws.instance(one)["BlockDeviceMappings"]), 2)
-    aws.refused("VolumeInUse", aws.ec2.delete_volume, VolumeId=disk)
     aws.ec2.detach_volume(VolumeId=disk)
     aws.until(lambda: aws.volume(disk)["State"] == "available", "available again")
     aws.equal(aws.volume(disk)["Attachments"], [])
@@ -45,6 +44,12 @@ def a_volume_is_attached_and_detached(aws):
 def a_volume_of_another_zone_is_not_attached(aws):
     one, disk = aws.launch(SubnetId=aws.subnets()[0]), new_volume(aws, AvailabilityZone="eu-west-2b")
     aws.refused("InvalidVolume.ZoneMismatch", aws.ec2.attach_volume, VolumeId=disk, InstanceId=one, Device="/dev/sdf")
+
+
+@case
+def an_attached_volume_is_not_deleted(aws):
+    root = aws.instance(aws.launch())["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    aws.refused("VolumeInUse", aws.ec2.delete_volume, VolumeId=root)
 
 
 @case
@@ -77,7 +82,7 @@ def a_snapshot_is_taken_described_and_deleted(aws):
     disk = new_volume(aws, Size=9)
     made = aws.ec2.create_snapshot(VolumeId=disk, Description="nightly")
     one = made["SnapshotId"]
-    aws.equal((made["VolumeId"], made["VolumeSize"], made["State"]), (disk, 9, "pending"))
+    aws.equal((made["VolumeId"], made["VolumeSize"]), (disk, 9))
     aws.until(lambda: aws.snapshot(one)["State"] == "completed", f"{one} is completed")
     found = aws.ec2.describe_snapshots(OwnerIds=["self"], Filters=[{"Name": "volume-id", "Values": [disk]}])
     aws.equal([(s["SnapshotId"], s["Description"]) for s in found["Snapshots"]], [(one, "nightly")])
@@ -102,3 +107,74 @@ def a_volume_that_is_not_there_is_refused(aws):
     aws.refused("InvalidVolume.NotFound", aws.ec2.create_snapshot, VolumeId=none)
     one = aws.launch()
     aws.refused("InvalidVolume.NotFound", aws.ec2.attach_volume, VolumeId=none, InstanceId=one, Device="/dev/sdf")
+
+
+def new_snapshot(aws, disk):
+    with aws.quietly():
+        made = aws.ec2.create_snapshot(VolumeId=disk)["SnapshotId"]
+    aws.until(lambda: aws.snapshot(made)["State"] == "completed", f"{made} is completed")
+    return made
+
+
+@case
+def a_snapshot_is_copied(aws):
+    one = new_snapshot(aws, new_volume(aws))
+    copy = aws.ec2.copy_snapshot(SourceSnapshotId=one, SourceRegion="eu-west-2", Description="copy")["SnapshotId"]
+    aws.until(lambda: aws.snapshot(copy)["State"] == "completed", f"{copy} is completed")
+    aws.equal(aws.snapshot(copy)["Description"], "copy")
+
+
+@case
+def snapshots_of_all_volumes_of_an_instance_are_taken_at_once(aws):
+    one = aws.launch()
+    root = aws.instance(one)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    made = aws.ec2.create_snapshots(InstanceSpecification={"InstanceId": one})["Snapshots"]
+    aws.equal([each["VolumeId"] for each in made], [root])
+
+
+@case
+def permissions_on_a_snapshot_are_given_and_taken(aws):
+    one = new_snapshot(aws, new_volume(aws))
+    wanted = {"SnapshotId": one, "Attribute": "createVolumePermission"}
+    aws.ec2.modify_snapshot_attribute(**wanted, OperationType="add", UserIds=["111122223333"])
+    found = aws.ec2.describe_snapshot_attribute(**wanted)
+    aws.equal(found["CreateVolumePermissions"], [{"UserId": "111122223333"}])
+    aws.ec2.modify_snapshot_attribute(**wanted, OperationType="remove", UserIds=["111122223333"])
+    aws.equal(aws.ec2.describe_snapshot_attribute(**wanted)["CreateVolumePermissions"], [])
+
+
+@case
+def permissions_on_a_snapshot_are_reset(aws):
+    one = new_snapshot(aws, new_volume(aws))
+    wanted = {"SnapshotId": one, "Attribute": "createVolumePermission"}
+    with aws.quietly():
+        aws.ec2.modify_snapshot_attribute(**wanted, OperationType="add", UserIds=["111122223333"])
+    aws.ec2.reset_snapshot_attribute(**wanted)
+    aws.equal(aws.ec2.describe_snapshot_attribute(**wanted)["CreateVolumePermissions"], [])
+
+
+@case
+def a_new_snapshot_is_pending(aws):
+    made = aws.ec2.create_snapshot(VolumeId=new_volume(aws))
+    aws.equal(made["State"], "pending")
+
+
+@case
+def a_volume_grows_and_does_not_shrink(aws):
+    disk = new_volume(aws, Size=8, VolumeType="gp3")
+    made = aws.ec2.modify_volume(VolumeId=disk, Size=16)["VolumeModification"]
+    aws.equal((made["OriginalSize"], made["TargetSize"]), (8, 16))
+
+    def is_done():
+        found = aws.ec2.describe_volumes_modifications(VolumeIds=[disk])["VolumesModifications"][0]
+        return found["ModificationState"] == "completed"
+
+    aws.until(is_done, "the volume has grown", most_s=24 * 3600)
+    found = aws.ec2.describe_volumes_modifications(VolumeIds=[disk])["VolumesModifications"][0]
+    aws.equal((found["ModificationState"], aws.volume(disk)["Size"]), ("completed", 16))
+
+
+@case
+def a_volume_is_not_made_smaller(aws):
+    disk = new_volume(aws, Size=16)
+    aws.refused("InvalidParameterValue", aws.ec2.modify_volume, VolumeId=disk, Size=8)

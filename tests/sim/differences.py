@@ -4,15 +4,82 @@ Reasons rest on AWS's documentation (D), on the API's model (M), on what was run
 of AWS but was not verified here (K). A row that no case meets any more fails the tests: it is out of date.
 """
 
-# Cases that cannot run on moto or end otherwise there, as a whole.
+# Cases that end otherwise on moto, as a whole.
 CASES_NOT_ON_MOTO = {
+    # Time: what takes AWS minutes, moto does at once, and nothing is ever in between or over.
+    "a_booting_instance_is_initializing_and_then_ok": "moto's checks are ok at once; AWS's begin as `initializing` (M)",
+    "a_new_snapshot_is_pending": "moto's are completed at once; AWS copies the volume in the background (D)",
+    "a_new_target_is_initial_and_then_healthy": "moto's targets are healthy at once; AWS's pass through `initial` (D)",
+    "a_deregistered_target_drains_and_is_then_unused": "moto forgets it at once; AWS drains for the deregistration delay (D)",
+    "a_terminated_instance_lingers_and_then_is_gone": "moto keeps it for ever, with its address (K: about an hour on AWS)",
+    "an_image_that_nothing_refers_to_is_not_found_once_deregistered":
+        "moto answers an empty list for ever; InvalidAMIID.NotFound is AWS's answer (M)",
+    # States: moto does not check them.
+    "a_terminated_instance_can_not_be_started_or_stopped": "moto revives the dead; AWS: IncorrectInstanceState (D)",
+    "a_batch_with_a_terminated_id_starts_none": "moto revives the dead; AWS refuses the batch whole (R)",
+    "a_stopping_instance_can_not_be_started": "moto's stop is over at once; AWS: IncorrectInstanceState (D)",
+    "stopping_a_stopped_instance_and_starting_a_running_one_changes_nothing":
+        "moto says `pending` of a running instance; nothing changes on AWS, and it says so (K)",
+    "a_target_of_a_group_without_listener_is_unused": "moto knows no listeners here; AWS: Target.NotInUse (D, R)",
+    "a_protected_instance_is_not_terminated": "moto drops DisableApiTermination of RunInstances (D)",
+    "only_a_running_instance_is_registered": "moto takes an instance that does not exist; AWS: InvalidTarget (D)",
+    "a_target_is_its_instance_and_its_port": "moto keys targets by id alone; AWS by id and port (D)",
+    "deregistering_what_is_not_registered_changes_nothing": "moto refuses; AWS answers 200 and does nothing (R)",
+    # Tokens: moto ignores the client token of RunInstances.
+    "the_same_token_launches_once": "moto launches again for a token that it has seen (D)",
+    "the_same_token_with_other_parameters_is_refused": "moto launches; AWS: IdempotentParameterMismatch (D)",
+    "the_token_of_a_terminated_instance_launches_nothing": "moto launches; AWS: IdempotentInstanceTerminated (R)",
+    "a_token_has_at_most_64_characters": "moto takes any; AWS: at most 64 ASCII characters (D)",
+    # Limits and checks of parameters that moto does not make.
+    "page_sizes_are_from_5_to_1000_and_never_given_with_ids": "moto takes any page size, with ids too (D)",
+    "no_more_than_a_hundred_statuses_are_asked_for_by_id": "moto takes any number; AWS at most 100 (D)",
+    "target_groups_come_in_pages": "moto ignores PageSize (D)",
+    "tags_of_aws_itself_and_too_many_tags_are_refused": "moto takes tags of the reserved prefix `aws:` (D)",
+    "one_bad_id_fails_a_whole_batch": "moto does not tell a malformed id from an unknown one (D)",
+    "a_launch_that_names_what_is_not_there_is_refused": "moto breaks over an unknown launch template (HTTP 500)",
+    "a_launch_of_fewer_than_one_or_without_an_image_is_refused": "moto launches MinCount 0 (D: at least 1)",
+    "several_instances_of_one_launch_share_a_reservation": "moto launches MinCount; AWS MaxCount if it can (D)",
+    "an_application_load_balancer_needs_two_zones": "moto takes one subnet; AWS wants two zones (D)",
+    "two_listeners_do_not_share_a_port": "moto takes a second listener on a port; AWS: DuplicateListener (D)",
+    "target_groups_of_one_name_are_one_or_a_mistake": "moto refuses the same group again; AWS's call is idempotent (D)",
+    "a_volume_of_another_zone_is_not_attached": "moto attaches over zones; AWS: InvalidVolume.ZoneMismatch (D)",
+    "a_volume_is_not_attached_twice": "moto attaches it to a second instance; AWS: VolumeInUse (D)",
+    "an_attached_volume_is_not_deleted": "moto breaks over it (HTTP 500); AWS: VolumeInUse (D)",
+    "a_volume_is_not_made_smaller": "moto shrinks it; AWS cannot (D)",
+    "a_security_group_in_use_is_not_deleted": "moto deletes it; AWS: DependencyViolation (D)",
+    "an_interface_in_use_is_not_deleted": "moto deletes it; AWS: InvalidNetworkInterface.InUse (D)",
+    "a_protected_load_balancer_is_not_deleted": "moto deletes it all the same (D: OperationNotPermitted)",
+    "a_deleted_template_is_not_found": "moto answers an empty list; AWS: InvalidLaunchTemplateId.NotFound (D)",
+    "a_template_that_is_not_there_is_refused": "moto answers an empty list; AWS: InvalidLaunchTemplateId.NotFound (D)",
+    "an_address_leaves_a_terminated_instance": "moto leaves it with the dead; AWS disassociates it (D)",
+    # Images: moto has no permissions, no witness and no Allowed AMIs.
+    "an_image_that_is_gone_disabled_or_unknown_is_not_launched": "moto launches any image that was ever there (D)",
+    "a_disabled_image_is_hidden_unless_asked_for_and_can_be_enabled_again": "moto shows it like any other (D)",
+    "a_deprecated_image_still_answers_its_owner_and_still_launches": "moto does not have EnableImageDeprecation",
+    "an_image_is_another_accounts_to_use_only_while_it_is_shared": "moto shows every image to everybody (D)",
+    "the_witness_names_the_state_of_an_instances_image": "moto does not have DescribeInstanceImageMetadata",
+    "with_allowed_images_on_a_disallowed_image_vanishes_and_the_witness_says_so": "moto does not have Allowed AMIs",
+    "two_images_do_not_share_a_name": "moto takes the name twice; AWS: InvalidAMIName.Duplicate (D)",
+    "permissions_to_launch_are_reset": "moto does not have ResetImageAttribute",
+    "permissions_on_a_snapshot_are_reset": "moto does not have ResetSnapshotAttribute",
+    "the_root_device_of_an_image_on_a_snapshot_is_ebs": "moto says `standard`, which is a volume's type (M)",
+    # Defaults.
+    "cross_zone_balancing_is_on_in_a_new_application_load_balancer": "off on moto; on for ALBs on AWS (D)",
+    "the_accounts_limits_are_told": "moto lists other names than AWS's documentation (D)",
 }
 
 # Operations that are in no comparison at all. Each is driven on the simulated AWS all the same.
 OPERATIONS_NOT_ON_MOTO = {
+    "ec2.DescribeInstanceImageMetadata": "moto does not have it",
 }
 
 # (operations, path in the answer, `sim only` | `moto only` | `value`, why the simulated AWS is right); `*` is anything,
 # `a|b` is either.
 ANSWERS = [
+    (
+        "sts.*", "*UserId|*AssumedRoleId|Credentials.*", "value",
+        "ids and secrets are made up; both have AWS's form",
+    ),
+    ("sts.GetCallerIdentity", "Arn", "value", "moto names a user by an STS ARN; a user's is of IAM (D)"),
+    ("sts.AssumeRole", "PackedPolicySize", "moto only", "AWS sends it for session policies only (D); none was given"),
 ]
