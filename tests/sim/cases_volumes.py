@@ -35,7 +35,7 @@ def a_volume_is_attached_and_detached(aws):
     aws.equal(found["State"], "in-use")
     aws.equal([(a["InstanceId"], a["Device"]) for a in found["Attachments"]], [(one, "/dev/sdf")])
     aws.equal(len(aws.instance(one)["BlockDeviceMappings"]), 2)
-    aws.ec2.detach_volume(VolumeId=disk)
+    aws.ec2.detach_volume(VolumeId=disk, InstanceId=one)
     aws.until(lambda: aws.volume(disk)["State"] == "available", "available again")
     aws.equal(aws.volume(disk)["Attachments"], [])
 
