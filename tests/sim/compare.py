@@ -16,7 +16,9 @@ IP = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?!/)")
 DNS = re.compile(r"\b(?:ip|ec2)-\d+(?:-\d+){3}\.[a-z0-9.-]+")
 MAC = re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| GMT|\+00:00)?")
-TOKENS = {"NextToken", "NextMarker"}
+PRINCIPAL = re.compile(r"\b(?P<kind>AKIA|ASIA|AROA|AIDA)[A-Z0-9]{8,}\b")
+# Members that are made up anew each time and mean nothing.
+TOKENS = {"NextToken", "NextMarker", "SecretAccessKey", "SessionToken", "KeyMaterial", "KeyFingerprint"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Names:
         text = MAC.sub("<mac>", text)
         text = DNS.sub("<dns>", text)
         text = IP.sub("<ip>", text)
+        text = PRINCIPAL.sub(lambda match: self.word(match["kind"], match[0], learn), text)
         text = ID.sub(lambda match: self.word(match["kind"], match[0], learn), text)
         return HEX.sub(lambda match: self.word("hex", match[0], learn), text)
 

@@ -76,10 +76,11 @@ OPERATIONS_NOT_ON_MOTO = {
 # (operations, path in the answer, `sim only` | `moto only` | `value`, why the simulated AWS is right); `*` is anything,
 # `a|b` is either.
 ANSWERS = [
-    (
-        "sts.*", "*UserId|*AssumedRoleId|Credentials.*", "value",
-        "ids and secrets are made up; both have AWS's form",
-    ),
+    # The network.
+    ("ec2.*Subnet*", "*AvailabilityZoneId", "value", "which zone a name stands for differs by account on AWS (D)"),
+    ("ec2.*Subnet*", "*Ipv6Native|*PrivateDnsNameOptionsOnLaunch", "moto only", "about IPv6, which is not modelled"),
+    # Identities.
+    ("sts.GetCallerIdentity", "UserId", "value", "a user's id begins with AIDA (D); moto says an access key's"),
     ("sts.GetCallerIdentity", "Arn", "value", "moto names a user by an STS ARN; a user's is of IAM (D)"),
     ("sts.AssumeRole", "PackedPolicySize", "moto only", "AWS sends it for session policies only (D); none was given"),
 ]

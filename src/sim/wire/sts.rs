@@ -28,17 +28,24 @@ pub(super) const ROUTES: &[Route] = &[
 
 pub(super) fn identity(xml: &mut Xml, account: &str, arn: &str) {
     xml.text("Arn", arn);
-    xml.text("UserId", "AIDASIMULATED0000000A");
+    // A user's id begins with AIDA; a role's session is named by the role's and its own name.
+    let user_id = match arn.contains(":assumed-role/") {
+        true => role_id(arn),
+        false => "AIDASIMULATED0000000A".to_owned(),
+    };
+    xml.text("UserId", user_id);
     xml.text("Account", account);
+}
+
+/// The id of the session that `arn` names.
+fn role_id(arn: &str) -> String {
+    format!("AROASIMULATED0000000A:{}", arn.rsplit('/').next().unwrap_or(""))
 }
 
 pub(super) fn session(xml: &mut Xml, access_key: &str, arn: &str, expiration: Timestamp) {
     xml.element("AssumedRoleUser", |xml| {
         xml.text("Arn", arn);
-        xml.text(
-            "AssumedRoleId",
-            format!("AROASIMULATED0000000A:{}", arn.rsplit('/').next().unwrap_or("")),
-        );
+        xml.text("AssumedRoleId", role_id(arn));
     });
     xml.element("Credentials", |xml| {
         xml.text("AccessKeyId", access_key);
