@@ -1,5 +1,7 @@
 """Images: made, described, shared, disabled, deprecated, gone; and what instances say of theirs."""
 
+from datetime import UTC, datetime
+
 from case import case
 
 
@@ -108,9 +110,10 @@ def a_disabled_image_is_hidden_unless_asked_for_and_can_be_enabled_again(aws):
 @case
 def a_deprecated_image_still_answers_its_owner_and_still_launches(aws):
     image = aws.image()
-    aws.ec2.enable_image_deprecation(ImageId=image, DeprecateAt="2099-01-01T00:00:00Z")
+    at = f"{datetime.now(UTC).year + 1}-12-01T00:00:00"
+    aws.ec2.enable_image_deprecation(ImageId=image, DeprecateAt=at + "Z")
     found = aws.ec2.describe_images(ImageIds=[image])["Images"][0]
-    aws.equal(found["DeprecationTime"], "2099-01-01T00:00:00.000Z")
+    aws.equal(found["DeprecationTime"], at + ".000Z")
     aws.launch(image=image)
     aws.ec2.disable_image_deprecation(ImageId=image)
     aws.true("DeprecationTime" not in aws.image_of(image), "it is not deprecated any more")

@@ -64,6 +64,8 @@ class Names:
         if isinstance(value, dict):
             items = {k: "<token>" if k in TOKENS and v else self.plain(v, learn) for k, v in value.items()}
             return {k: v for k, v in sorted(items.items()) if v not in ("", [], {}, None)}
+        if isinstance(value, list) and value and all(is_pair(entry) for entry in value):
+            return self.plain({entry["Key"]: entry["Value"] for entry in value}, learn)
         if isinstance(value, list):
             # Sorted by what is known already, then named in that order.
             ordered = sorted(value, key=lambda entry: json.dumps(self.plain(entry, False), default=str))
@@ -71,6 +73,11 @@ class Names:
         if isinstance(value, datetime):
             return "<time>"
         return self.text(value, learn) if isinstance(value, str) else value
+
+
+def is_pair(entry):
+    """Tags and attributes: compared key by key."""
+    return isinstance(entry, dict) and entry.keys() == {"Key", "Value"}
 
 
 def differences(sim, moto):

@@ -76,6 +76,43 @@ OPERATIONS_NOT_ON_MOTO = {
 # (operations, path in the answer, `sim only` | `moto only` | `value`, why the simulated AWS is right); `*` is anything,
 # `a|b` is either.
 ANSWERS = [
+    # Images.
+    ("ec2.DescribeImages", "*Architecture", "sim only", "every image has one (D); moto leaves it out"),
+    (
+        "ec2.DescribeImages", "*DeregistrationProtection|*EnaSupport|*Hypervisor|*ImageLocation|*PlatformDetails"
+        "|*UsageOperation|*VirtualizationType", "sim only", "AWS sends them of every image (D); moto leaves them out",
+    ),
+    ("ec2.DescribeImages", "*RootDeviceType", "value", "moto says `standard`, which is a volume's type (M)"),
+    ("ec2.DescribeImages", "*BootMode", "moto only", "AWS sends it only of images registered with one (D)"),
+    ("ec2.DescribeImages", "*Ebs.Encrypted", "sim only", "AWS sends it with every disk (D)"),
+    (
+        "ec2.DescribeImages", "*DeviceName|*Ebs.VolumeType|*Ebs.VolumeSize|*Ebs.DeleteOnTermination", "value",
+        "moto forgets the registered block devices and shows a constant",
+    ),
+    # Volumes and snapshots.
+    ("ec2.CreateVolume", "State", "value", "a volume is `creating` at first (D)"),
+    ("ec2.ModifyVolume", "*EndTime", "moto only", "AWS has only begun when it answers (D)"),
+    ("ec2.ModifyVolume", "*ModificationState|*Progress", "value", "AWS has only begun when it answers (D)"),
+    ("ec2.CreateSnapshot", "State|Progress", "value", "a snapshot is `pending` at first, at 0% (D)"),
+    (
+        "ec2.*Volume*", "*Throughput|*MultiAttachEnabled|*AvailabilityZoneId|*TargetVolumeType|*OriginalVolumeType"
+        "|*TargetIops|*OriginalIops", "sim only", "AWS sends them (D); moto leaves them out",
+    ),
+    # Load balancing.
+    (
+        "elbv2.*Listener*|elbv2.*Rule*", "*.ForwardConfig", "sim only",
+        "AWS answers both forms of a forward, whichever was sent (D)",
+    ),
+    (
+        "elbv2.*Rule*", "*.PathPatternConfig|*.HostHeaderConfig", "sim only",
+        "AWS answers both forms of a condition, whichever was sent (D)",
+    ),
+    ("elbv2.*Listener*", "*SslPolicy", "moto only", "a listener without TLS has no policy for it (D)"),
+    ("elbv2.*Attributes", "Attributes.load_balancing.cross_zone.enabled", "value", "on for ALBs on AWS (D)"),
+    ("elbv2.*TargetGroupAttributes", "Attributes.waf.*", "moto only", "that is an attribute of load balancers (D)"),
+    ("elbv2.*LoadBalancer|elbv2.*LoadBalancers", "*DNSName|*CanonicalHostedZoneId", "value", "made up; both have AWS's form"),
+    ("elbv2.DescribeRules", "*RuleArn", "value", "moto's default rule has an id of another form than the rest"),
+    ("elbv2.*Attributes", "Attributes.*", "sim only", "AWS answers every attribute there is (D); moto those it knows"),
     # The network.
     ("ec2.*Subnet*", "*AvailabilityZoneId", "value", "which zone a name stands for differs by account on AWS (D)"),
     ("ec2.*Subnet*", "*Ipv6Native|*PrivateDnsNameOptionsOnLaunch", "moto only", "about IPv6, which is not modelled"),
