@@ -3,6 +3,7 @@
 mod crashes;
 mod ec2_network;
 mod ec2_volumes;
+mod elb;
 mod eyes;
 mod faults;
 mod images;

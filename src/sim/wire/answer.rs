@@ -46,6 +46,7 @@ pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
         } => wrapped(Service::Sts, &|xml| {
             sts::session(xml, access_key, arn, *expiration);
         }),
+        Answer::Balancing(answer) => wrapped(Service::Elb, &|xml| elb::write(xml, answer)),
         Answer::Network(answer) => ec2(&|xml| ec2_network::write(xml, answer)),
         Answer::Tags(answer) => ec2(&|xml| ec2_xml::tags_answer(xml, answer)),
         Answer::Parameter(parameter) => ssm::parameter(parameter),

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::World;
+use super::balancing::{self, TargetAt};
 use super::group::Group;
 use super::image::Image;
 use super::images::{self, ShownImage};
@@ -173,6 +174,8 @@ pub enum Operation {
         dry_run: bool,
     },
     DescribeTargetGroups {
+        /// Only those that this load balancer uses, by ARN.
+        balancer: Option<String>,
         names: Vec<String>,
         arns: Vec<String>,
         page: Page,
@@ -180,7 +183,7 @@ pub enum Operation {
     /// Without targets: all that are registered.
     DescribeTargetHealth {
         arn: String,
-        targets: Vec<(String, Option<u16>)>,
+        targets: Vec<TargetAt>,
     },
     DescribeAutoScalingGroups {
         names: Vec<String>,
@@ -208,6 +211,8 @@ pub enum Operation {
         external_id: Option<String>,
         seconds: u32,
     },
+    /// Load balancers, listeners, rules, target groups and registrations.
+    Balancing(balancing::Op),
     /// EC2's networks: VPCs, subnets, zones, security groups.
     Network(network::Op),
     /// EC2's images, beyond DescribeImages.
@@ -237,6 +242,7 @@ impl Operation {
     /// The family that the operation belongs to; `None` for those that have a variant of their own.
     pub(super) fn family(&self) -> Option<&dyn Family> {
         match self {
+            Operation::Balancing(op) => Some(op),
             Operation::Network(op) => Some(op),
             Operation::Image(op) => Some(op),
             Operation::Volumes(op) => Some(op),
@@ -306,9 +312,17 @@ impl Operation {
             | Operation::CreateTags { ids, .. }
             | Operation::DeleteTags { ids, .. } => ids.iter().map(String::as_str).collect(),
             Operation::DescribeImages(asked) => asked.ids.iter().map(String::as_str).collect(),
-            Operation::DescribeTargetGroups { names, arns, .. } => {
-                names.iter().chain(arns).map(String::as_str).collect()
-            }
+            Operation::DescribeTargetGroups {
+                balancer,
+                names,
+                arns,
+                ..
+            } => balancer
+                .iter()
+                .chain(names)
+                .chain(arns)
+                .map(String::as_str)
+                .collect(),
             Operation::DescribeTargetHealth { arn, .. } => vec![arn],
             Operation::DescribeAutoScalingGroups { names, .. } | Operation::GetParameters { names } => {
                 names.iter().map(String::as_str).collect()
@@ -401,6 +415,7 @@ pub enum Answer {
         arn: String,
         expiration: Timestamp,
     },
+    Balancing(balancing::Answer),
     Network(network::Answer),
     Image(images::Answer),
     Volumes(volumes::Answer),
@@ -428,6 +443,7 @@ impl Answer {
             Answer::Groups { items, next } => (*items, *next) = (Vec::new(), None),
             Answer::TargetHealth(items) => items.clear(),
             Answer::Parameters { found, .. } => found.clear(),
+            Answer::Balancing(answer) => answer.clear(),
             Answer::Network(answer) => answer.clear(),
             Answer::Image(answer) => answer.clear(),
             Answer::Volumes(answer) => answer.clear(),

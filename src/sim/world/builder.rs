@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::balancing::of_new_group;
 use super::identity::Key;
 use super::instance::{App, CheckStatus, Instance, Probe, Scope, State, StateReason, TagValue};
-use super::target::{Health, Target, TargetGroup};
+use super::target::{Checks, DEREGISTRATION_DELAY, Health, Target, TargetGroup, Usage};
 use super::versioned::Versioned;
 use super::webhook::WebhookAnswer;
 use super::{Attachment, AttachmentState, Group, Image, ImageState, Log, Pace, Role, Staleness, World};
@@ -149,6 +150,7 @@ impl WorldBuilder {
             tokens: Default::default(),
             network: Default::default(),
             target_groups: BTreeMap::new(),
+            balancing: Default::default(),
             groups: BTreeMap::new(),
             parameters: BTreeMap::new(),
             public_parameters: BTreeMap::new(),
@@ -432,14 +434,23 @@ impl TargetGroupSpec {
             arn: String::new(),
             name: name.to_owned(),
             scope: Scope::new(ACCOUNT, REGION),
+            created: Timestamp::UNIX_EPOCH,
+            protocol: Some("HTTP".to_owned()),
+            protocol_version: Some("HTTP1".to_owned()),
             port,
-            in_use: true,
+            vpc: None,
             target_type: "instance".to_owned(),
-            interval: Duration::from_secs(30),
-            healthy_threshold: 2,
-            unhealthy_threshold: 2,
-            deregistration_delay: Duration::from_secs(60),
+            checks: Checks {
+                path: Some("/health".to_owned()),
+                healthy_threshold: 2,
+                ..Checks::of_new_group("instance", Some("HTTP"), None)
+            },
+            attributes: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            usage: Usage::Assumed(true),
             targets: BTreeMap::new(),
+            registrations: 0,
+            stuck: BTreeSet::new(),
         };
         Self {
             group,
@@ -464,15 +475,15 @@ impl TargetGroupSpec {
     }
 
     pub fn checks(mut self, interval_s: u64, healthy_threshold: u32, unhealthy_threshold: u32) -> Self {
-        self.group.interval = Duration::from_secs(interval_s.max(1));
-        self.group.healthy_threshold = healthy_threshold;
-        self.group.unhealthy_threshold = unhealthy_threshold;
+        self.group.checks.interval = Duration::from_secs(interval_s.max(1));
+        self.group.checks.healthy_threshold = healthy_threshold;
+        self.group.checks.unhealthy_threshold = unhealthy_threshold;
         self
     }
 
     /// No listener forwards to it.
     pub fn not_in_use(mut self) -> Self {
-        self.group.in_use = false;
+        self.group.usage = Usage::Assumed(false);
         self
     }
 
@@ -484,8 +495,15 @@ impl TargetGroupSpec {
     fn build(self, world: &mut World, since: Timestamp) -> TargetGroup {
         let mut group = self.group;
         group.arn = target_group_arn(&group.scope, &group.name);
+        group.created = since;
+        group.attributes = of_new_group(&group.target_type, group.protocol.as_deref());
+        group
+            .attributes
+            .insert(DEREGISTRATION_DELAY.to_owned(), "60".to_owned());
+        world.furnish(&group.scope);
+        group.vpc = world.default_vpc(&group.scope).map(|vpc| vpc.id.clone());
         for (id, port) in self.targets {
-            let phase = world.draw_phase(group.interval);
+            let phase = world.draw_phase(group.checks.interval);
             let probe = world
                 .instance(&id)
                 .map_or(Probe::NotRunning(State::Terminated), |i| i.probe());
@@ -497,8 +515,11 @@ impl TargetGroupSpec {
             };
             let target = Target {
                 health,
+                zone: world.instance(&id).map(|i| i.zone.clone()),
                 phase,
                 probe,
+                forced: None,
+                drained_at: None,
                 generation: 0,
             };
             group

@@ -232,35 +232,6 @@ impl World {
         self.remove_parameter(scope, name);
     }
 
-    /// A person registers an instance in a target group; port `None` is the group's.
-    pub fn register_target(&mut self, group: &str, id: &str, port: Option<u16>) -> bool {
-        let Some((arn, key)) = self.target_key(group, id, port) else {
-            return false;
-        };
-        self.register(&arn, &key);
-        true
-    }
-
-    /// A person deregisters an instance from a target group; port `None` is the group's.
-    pub fn deregister_target(&mut self, group: &str, id: &str, port: Option<u16>) -> bool {
-        let Some((arn, key)) = self.target_key(group, id, port) else {
-            return false;
-        };
-        self.begin_drain(&arn, &key);
-        true
-    }
-
-    /// A listener begins or ceases to use the group.
-    pub fn set_in_use(&mut self, group: &str, in_use: bool) -> bool {
-        let Some(arn) = self.target_group(group).map(|g| g.arn.clone()) else {
-            return false;
-        };
-        self.target_groups
-            .get_mut(&arn)
-            .map(|g| g.in_use = in_use)
-            .is_some()
-    }
-
     /// Reads lag, or no longer do.
     pub fn set_staleness(&mut self, staleness: Staleness) {
         self.staleness = staleness;
@@ -277,7 +248,8 @@ impl World {
         self.hidden.insert(id.to_owned(), until);
     }
 
-    /// The account may no longer call `action` (`StartInstances`), or may again.
+    /// The account may no longer call `action` (`StartInstances`), or may again. Of Elastic Load Balancing's writes also on one
+    /// resource alone: `"RegisterTargets ARN"`.
     pub fn deny(&mut self, account: &str, action: &str, denied: bool) {
         let key = (account.to_owned(), action.to_owned());
         match denied {
@@ -316,11 +288,5 @@ impl World {
             });
         }
         running
-    }
-
-    fn target_key(&self, group: &str, id: &str, port: Option<u16>) -> Option<(String, (String, u16))> {
-        let group = self.target_group(group)?;
-        self.instance(id)?;
-        Some((group.arn.clone(), (id.to_owned(), port.unwrap_or(group.port))))
     }
 }

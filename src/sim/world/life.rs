@@ -81,6 +81,16 @@ pub(super) enum Event {
         generation: u64,
         health: Health,
     },
+    /// What is shown of a target is forced, or no longer.
+    TargetForced {
+        arn: String,
+        target: (String, u16),
+        health: Option<Health>,
+    },
+    /// A load balancer's nodes are there.
+    BalancerActive {
+        arn: String,
+    },
 }
 
 impl World {
@@ -126,6 +136,8 @@ impl World {
                 target,
                 generation,
             } => self.finish_drain(&arn, &target, generation),
+            Event::TargetForced { arn, target, health } => self.force_target(&arn, &target, health),
+            Event::BalancerActive { arn } => self.activate_balancer(&arn),
             // A timer of an earlier life of the instance.
             _ => {}
         }

@@ -5,7 +5,7 @@
 //! the same world, byte for byte: one random generator, ordered maps, no addresses or hashes anywhere.
 //!
 //! One room a file or folder: `life` (instances' states), `ec2_read`, `ec2_write`, `network`, `launch`, `tags`, `images`,
-//! `balancer`, `group`, `parameter`, `identity`; `control` is what AWS and people do behind the controller's back. A new
+//! `target_health`, `balancing`, `group`, `parameter`, `identity`; `control` is what AWS and people do behind the controller's back. A new
 //! room has its data, and its operations as one [`api::Family`]. EC2's objects are kept on a [`shelf::Shelf`], which knows
 //! what they all have in common.
 //!
@@ -13,7 +13,7 @@
 //! by the newest version, whatever a reader was shown.
 
 pub mod api;
-mod balancer;
+pub mod balancing;
 pub mod builder;
 mod control;
 mod device;
@@ -37,6 +37,7 @@ mod snapshot;
 pub mod snapshots;
 pub mod tags;
 mod target;
+mod target_health;
 mod throttle;
 mod token;
 pub mod versioned;
@@ -66,7 +67,7 @@ pub use self::page::page_number;
 pub use self::parameter::Parameter;
 use self::shelf::Shelf;
 pub use self::snapshot::{Snapshot, SnapshotState};
-pub use self::target::{Health, Target, TargetGroup, TargetHealth};
+pub use self::target::{Checks, Health, Target, TargetGroup, TargetHealth, TargetKey, Usage};
 use self::versioned::Versioned;
 pub use self::volume::{Attachment, AttachmentState, Modification, Volume, VolumeState};
 
@@ -93,6 +94,10 @@ pub struct Pace {
     pub snapshot_s: RangeInclusive<u64>,
     /// An image, once its snapshots are complete.
     pub image_s: RangeInclusive<u64>,
+    /// The same at a Network Load Balancer ("it can take a few minutes").
+    pub register_network_s: RangeInclusive<u64>,
+    /// A load balancer from `provisioning` to `active`.
+    pub balancer_s: RangeInclusive<u64>,
 }
 
 impl Default for Pace {
@@ -109,6 +114,8 @@ impl Default for Pace {
             attach_s: 1..=6,
             snapshot_s: 40..=240,
             image_s: 2..=15,
+            register_network_s: 60..=180,
+            balancer_s: 90..=200,
         }
     }
 }
@@ -153,6 +160,7 @@ pub struct World {
     tokens: token::Tokens,
     network: network::Network,
     target_groups: BTreeMap<String, TargetGroup>,
+    balancing: balancing::Room,
     groups: BTreeMap<(Scope, String), Group>,
     parameters: BTreeMap<(Scope, String), Versioned<Parameter>>,
     /// Region and name → the public parameters of AWS's own.
@@ -297,9 +305,12 @@ impl World {
             Operation::TerminateInstances { ids, dry_run } => self.terminate_instances(caller, ids, *dry_run),
             Operation::CreateTags { ids, tags, dry_run } => self.create_tags(caller, ids, tags, *dry_run),
             Operation::DeleteTags { ids, tags, dry_run } => self.delete_tags(caller, ids, tags, *dry_run),
-            Operation::DescribeTargetGroups { names, arns, page } => {
-                self.describe_target_groups(caller, names, arns, page)
-            }
+            Operation::DescribeTargetGroups {
+                balancer,
+                names,
+                arns,
+                page,
+            } => self.describe_target_groups(caller, balancer.as_deref(), names, arns, page),
             Operation::DescribeTargetHealth { arn, targets } => {
                 self.describe_target_health(caller, arn, targets)
             }
