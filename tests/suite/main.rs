@@ -12,5 +12,6 @@
 mod demo;
 mod harness;
 mod nights;
+mod port;
 mod server;
 mod simulation;

@@ -28,7 +28,8 @@ use super::fault::Fault;
 use super::trace::Outcome;
 use super::wire::{self, Endpoint, HttpRequest, HttpResponse, Service, address};
 use super::world::api::ApiError;
-use super::world::{World, WorldBuilder, later};
+use super::world::builder::{REGION, incident};
+use super::world::{ImageSpec, InstanceSpec, TargetGroupSpec, World, WorldBuilder, later};
 use crate::env::ScaledClock;
 use jiff::Timestamp;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -67,7 +68,7 @@ impl Port {
     /// A new world whose time is now and runs `speed` times as fast as the machine's; at 0 it stands still.
     pub fn new(speed: u32, seed: u64) -> Self {
         let clock = ScaledClock::starting_now(speed);
-        let mut state = State::new(seed, world(seed, clock.now()));
+        let mut state = State::new(seed, world(Beginning::Empty, seed, clock.now()));
         state.trace.keep(CALLS_KEPT);
         Self {
             state: Mutex::new(state),
@@ -88,10 +89,10 @@ impl Port {
 
     /// Another world takes this one's place, without faults, by default from the same seed. Calls that wait for an
     /// answer of the old one still get it.
-    fn begin_anew(&self, seed: Option<u64>) -> (u64, Timestamp) {
+    fn begin_anew(&self, beginning: Beginning, seed: Option<u64>) -> (u64, Timestamp) {
         self.act(|state| {
             let (seed, now) = (seed.unwrap_or(state.seed), self.clock.now());
-            state.begin_anew(seed, world(seed, now));
+            state.begin_anew(seed, world(beginning, seed, now));
             (seed, now)
         })
     }
@@ -204,13 +205,42 @@ impl Drop for Call<'_> {
     }
 }
 
-/// The world that a port begins with: empty and open, with what every account has by default.
-fn world(seed: u64, start: Timestamp) -> World {
-    WorldBuilder::new(seed)
+/// What a world begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    /// What every account has by default, and nothing else.
+    Empty,
+    /// Two servers behind one load balancer, as in the incident that keepgreen exists for: everything serves.
+    Incident,
+}
+
+/// An open world that begins so, at `start`.
+fn world(beginning: Beginning, seed: u64, start: Timestamp) -> World {
+    let builder = WorldBuilder::new(seed)
         .start(start)
         .account(ACCOUNT)
-        .open_to(ACCOUNT)
-        .build()
+        .open_to(ACCOUNT);
+    let builder = match beginning {
+        Beginning::Empty => builder,
+        Beginning::Incident => {
+            let server = |id: &str, name: &str, zone: &str| {
+                let server = InstanceSpec::new(id).name(name).image(incident::IMAGE);
+                server.scope(ACCOUNT, REGION).zone(zone)
+            };
+            let group = |name: &str, port: u16| TargetGroupSpec::new(name, port).scope(ACCOUNT, REGION);
+            builder
+                .image(ImageSpec::new(incident::IMAGE).owner(ACCOUNT))
+                .instance(server(incident::BLUE, "tis-prod-blue", "eu-west-2a"))
+                .instance(server(incident::GREEN, "tis-prod-green", "eu-west-2b"))
+                .target_group(
+                    group(incident::TIS_PROD, 8080)
+                        .target(incident::BLUE)
+                        .target(incident::GREEN),
+                )
+                .target_group(group(incident::TIS_UPLOAD, 8443).target(incident::GREEN))
+        }
+    };
+    builder.build()
 }
 
 /// Sleeps for `wait`, without one for ever, but no longer than until the next change.

@@ -12,6 +12,7 @@ mod program;
 mod server;
 
 pub use house::{HOOK_TOKEN, House, TIS};
+pub use http::request;
 pub use poll::{PATIENCE, eventually};
 pub use program::Running;
 pub use server::{Incident, Server, count, mutations, names};

@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Refused};
 use super::{Port, Route, field};
+use crate::sim::port::Beginning;
 use crate::sim::world::Staleness;
 use serde_json::{Value, json};
 
@@ -35,11 +36,17 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         method: "POST",
         path: "/_sim/reset",
-        fields: &[field(
-            "seed",
-            "repeats the durations and ids of an earlier world (default: those of this one)",
-        )],
-        what: "Begins anew with an empty world and without faults; the time goes on.",
+        fields: &[
+            field(
+                "world",
+                "empty (the default), or incident: two servers behind one load balancer, in eu-west-2, in service",
+            ),
+            field(
+                "seed",
+                "repeats the durations and ids of an earlier world (default: those of this one)",
+            ),
+        ],
+        what: "Begins anew with another world, without faults and denials; the time goes on.",
         act: reset,
     },
 ];
@@ -68,7 +75,9 @@ fn throttling(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
 }
 
 fn reset(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let worlds = [("empty", Beginning::Empty), ("incident", Beginning::Incident)];
+    let beginning = fields.one_of("world", &worlds)?.unwrap_or(Beginning::Empty);
     let seed = fields.number("seed")?;
-    let (seed, now) = port.begin_anew(seed);
+    let (seed, now) = port.begin_anew(beginning, seed);
     Ok(json!({ "seed": seed, "now": now.to_string() }))
 }
