@@ -20,7 +20,7 @@ use tokio::time::Sleep;
 /// Connections at once; more wait to be accepted. Far below the 1,024 files that a process usually may open.
 const CONNECTIONS_MAX: usize = 500;
 
-/// From a request's first byte to its last, and for each part of an answer.
+/// From the connection, or a further request's first byte, to the request's last, and for each part of an answer.
 pub const TRANSFER: Duration = Duration::from_secs(20);
 
 /// Between two requests. The SDKs keep a connection for 90 s at most: they close it first, so that no request of theirs
@@ -55,8 +55,9 @@ impl Listener for Door {
         let connection = Connection {
             stream,
             line: Line::default(),
-            patience: Patience::new(IDLE),
-            stage: Stage::Idle,
+            // Whoever connects has something to send.
+            patience: Patience::new(TRANSFER),
+            stage: Stage::Sending,
             stalled: None,
             _place: place,
         };

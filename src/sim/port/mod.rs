@@ -269,9 +269,26 @@ fn fit(request: &mut HttpRequest, endpoint: &Endpoint) -> Result<(), ApiError> {
             request.path
         )));
     }
+    if endpoint.service == Service::Ssm {
+        return Ok(());
+    }
     if request.body.iter().filter(|byte| **byte == b'&').count() >= PARAMETERS_MAX {
         let text = format!("The request has more than {PARAMETERS_MAX} parameters");
         return Err(ApiError::new("MalformedQueryString", text));
     }
-    Ok(())
+    // What is stored is answered in XML, to everybody who lists it.
+    let mut pairs = form_urlencoded::parse(&request.body);
+    match pairs.find(|(name, value)| !is_xml(name) || !is_xml(value)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let text = format!("The parameter {name:?} contains characters that XML cannot carry");
+            Err(ApiError::new("InvalidParameterValue", text))
+        }
+    }
+}
+
+/// XML 1.0 has no way to write other control characters, not even escaped.
+fn is_xml(text: &str) -> bool {
+    text.chars()
+        .all(|c| matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}')))
 }

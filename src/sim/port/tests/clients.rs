@@ -4,7 +4,6 @@ use super::*;
 use crate::sim::world::State;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::join_all;
-use std::time::Duration;
 
 async fn account_of(served: &Served, key: &str) -> String {
     let sts = aws_sdk_sts::Client::new(&served.sdk(key));
@@ -151,7 +150,7 @@ fn what_is_due_happens_although_nobody_calls() {
         tokio::select! {
             () = port.live() => {}
             () = stopped => {}
-            () = tokio::time::sleep(Duration::from_secs(60)) => panic!("still not stopped"),
+            () = tokio::time::sleep(PATIENCE) => panic!("still not stopped"),
         }
     });
 }

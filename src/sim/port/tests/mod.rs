@@ -17,7 +17,11 @@ use aws_types::region::Region;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+
+/// Only a broken server makes a test wait so long.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A port that serves the incident's world, and its address.
 struct Served {
@@ -43,6 +47,7 @@ fn served<F: Future>(test: impl FnOnce(Served) -> F) -> F::Output {
         tokio::select! {
             ended = server => panic!("the server ended: {ended:?}"),
             result = test(Served { port, address }) => result,
+            () = tokio::time::sleep(PATIENCE) => panic!("waited {PATIENCE:?} in vain"),
         }
     })
 }

@@ -72,12 +72,21 @@ fn malformed_requests_are_refused_in_the_form_of_their_service() {
             "<Code>InvalidParameterValue</Code>",
         ),
         (
-            authorized("ec2", "", b"Action=%ff%00&&&=&=="),
+            authorized("ec2", "", b"Action=%ff&&&=&=="),
             400,
             "<Code>NotModelledBySimulation</Code>",
         ),
         (
-            authorized("ec2", "", b"\xff\xfe\x00<xml/>"),
+            authorized(
+                "ec2",
+                "",
+                b"Action=CreateTags&ResourceId.1=i-1&Tag.1.Key=a&Tag.1.Value=%00",
+            ),
+            400,
+            "Tag.1.Value",
+        ),
+        (
+            authorized("ec2", "", b"\xff\xfe<xml/>"),
             400,
             "<Code>NotModelledBySimulation</Code>",
         ),
