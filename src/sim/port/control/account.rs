@@ -1,9 +1,10 @@
-//! What an account may and can do: permissions and capacity.
+//! What an account may and can do: permissions, capacity, keys, settings.
 
 use super::fields::{Fields, Refused};
 use super::{Port, Route, field};
 use crate::sim::port::ACCOUNT;
 use crate::sim::wire;
+use crate::sim::world::Scope;
 use serde_json::{Value, json};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -28,6 +29,43 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         what: "Lets a zone run out of capacity for starts and launches, or have it again.",
         act: capacity,
+    },
+    Route {
+        method: "POST",
+        path: "/_sim/key",
+        fields: &[
+            field("arn", "a KMS key's ARN"),
+            field(
+                "disabled",
+                "true: instances with volumes under it do not start; false: they do again",
+            ),
+        ],
+        what: "Disables a KMS key, or enables it again.",
+        act: key,
+    },
+    Route {
+        method: "POST",
+        path: "/_sim/image-retention",
+        fields: &[
+            field("region", "a region, such as eu-west-2"),
+            field("account", "twelve digits (default 123456789012)"),
+            field(
+                "seconds",
+                "for how long images that are deregistered from now on can be restored; without it they cannot",
+            ),
+        ],
+        what: "Sets the Recycle Bin's rule for an account's images in a region.",
+        act: image_retention,
+    },
+    Route {
+        method: "POST",
+        path: "/_sim/subscription",
+        fields: &[
+            field("product_code", "a Marketplace product's code"),
+            field("account", "twelve digits (default 123456789012)"),
+        ],
+        what: "Accepts the terms of a Marketplace product for an account, which may launch its images then.",
+        act: subscription,
     },
 ];
 
@@ -68,4 +106,28 @@ fn capacity(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
         state.world.capacity(&zone, instance_type.as_deref(), available);
     });
     Ok(json!({ "zone": zone, "instance_type": instance_type, "available": available }))
+}
+
+fn key(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let arn = fields.required("arn", fields.text("arn")?)?;
+    let disabled = fields.required("disabled", fields.flag("disabled")?)?;
+    port.act(|state| state.world.disable_key(&arn, disabled));
+    Ok(json!({ "arn": arn, "disabled": disabled }))
+}
+
+fn image_retention(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let region = fields.required("region", fields.text("region")?)?;
+    let account = account(fields)?.unwrap_or_else(|| ACCOUNT.to_owned());
+    let retention = fields.seconds("seconds")?;
+    let scope = Scope::new(&account, &region);
+    port.act(|state| state.world.set_image_retention(&scope, retention));
+    let seconds = retention.map(|retention| retention.as_secs_f64());
+    Ok(json!({ "account": account, "region": region, "seconds": seconds }))
+}
+
+fn subscription(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let product_code = fields.required("product_code", fields.text("product_code")?)?;
+    let account = account(fields)?.unwrap_or_else(|| ACCOUNT.to_owned());
+    port.act(|state| state.world.subscribe(&account, &product_code));
+    Ok(json!({ "account": account, "product_code": product_code }))
 }

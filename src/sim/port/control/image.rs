@@ -13,7 +13,7 @@ pub(super) const ROUTES: &[Route] = &[Route {
         field("id", "an image's id"),
         field(
             "action",
-            "deregister, disable, restore, share, unshare, allow, disallow or deprecate",
+            "deregister, disable, restore, share, unshare, allow, disallow, deprecate or fail (one that is pending)",
         ),
         field(
             "account",
@@ -39,6 +39,7 @@ const ACTIONS: &[(&str, Read)] = &[
     ("unshare", |fields| of_account(fields, World::share_image, false)),
     ("allow", |fields| of_account(fields, World::allow_image, true)),
     ("disallow", |fields| of_account(fields, World::allow_image, false)),
+    ("fail", |_| Ok(Box::new(World::fail_image))),
     ("deprecate", |fields| {
         let after = fields.seconds("seconds")?.unwrap_or_default();
         Ok(Box::new(move |world, id| {
@@ -66,7 +67,10 @@ fn image(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
         if world.image(&id).is_none() {
             return Err(Refused::new(404, format!("there is no image {id}")));
         }
-        lever(world, &id);
+        if !lever(world, &id) {
+            let why = format!("{id} is not in the state for this");
+            return Err(Refused::new(409, why));
+        }
         Ok(json!({ "id": id, "now": world.now().to_string() }))
     })
 }

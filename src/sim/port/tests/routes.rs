@@ -168,6 +168,11 @@ fn levers_on_what_is_not_there_or_not_in_the_state_for_it_are_refused() {
                 404,
             ),
             (
+                "/_sim/image",
+                format!(r#"{{"id": "{}", "action": "fail"}}"#, incident::IMAGE),
+                409,
+            ),
+            (
                 "/_sim/target",
                 format!(r#"{{"group": "none", "id": "{green}", "action": "register"}}"#),
                 404,
