@@ -11,6 +11,7 @@
 
 mod demo;
 mod harness;
+mod matrix;
 mod nights;
 mod port;
 mod server;

@@ -557,6 +557,12 @@ impl GroupSpec {
             target_groups: Vec::new(),
         })
     }
+
+    pub fn scope(mut self, account: &str, region: &str) -> Self {
+        self.0.scope = Scope::new(account, region);
+        self.0.zones = vec![format!("{region}a"), format!("{region}b")];
+        self
+    }
 }
 
 /// The incident that keepgreen exists for: two servers behind one load balancer, upload served by green alone.

@@ -4,4 +4,4 @@ mod crash;
 mod incident;
 mod pauses;
 mod people;
-mod stage;
+pub mod stage;

@@ -25,7 +25,7 @@ pub fn on_stage<T>(
     world: World,
     night: impl AsyncFnOnce(&mut Stage) -> T,
 ) -> T {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     runtime(seed)
         .unwrap()
         .block_on(async {
@@ -34,6 +34,16 @@ pub fn on_stage<T>(
             night(&mut stage).await
         })
         .unwrap()
+}
+
+/// A folder in memory where the machine has one: thousands of nights need no disk.
+pub fn scratch() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let named = tempfile::Builder::new().prefix("keepgreen-").to_owned();
+    match memory.is_dir() {
+        true => named.tempdir_in(memory).or_else(|_| named.tempdir()).unwrap(),
+        false => named.tempdir().unwrap(),
+    }
 }
 
 /// What the oracles are told of the incident's policy.
