@@ -2,6 +2,7 @@
 
 use super::scenario::Scenario;
 use crate::simulation::stage::{end_state, live_as, on_stage, scratch};
+use jiff::Timestamp;
 use keepgreen::record::{FILE_NAME, Journal};
 use keepgreen::sim::oracle::Violation;
 use keepgreen::sim::{CallRecord, CrashPlan, Ended, Fault, Stage, When};
@@ -50,6 +51,8 @@ pub struct Night {
     /// How often each instance began to boot: mutations that had an effect.
     pub boots: BTreeMap<String, usize>,
     pub calls: Vec<CallRecord>,
+    /// When the world's course took a turn: an instance's state or a target's health changed.
+    pub turns: Vec<Timestamp>,
     pub violations: Vec<Violation>,
     pub story: String,
 }
@@ -66,6 +69,7 @@ pub fn undisturbed(scenario: &Scenario) -> Night {
     );
     Night {
         calls: recorded.calls,
+        turns: recorded.turns,
         ..whole
     }
 }
@@ -199,6 +203,9 @@ async fn night_of(stage: &Stage) -> Night {
             })
         }),
         calls: stage.cloud.calls(),
+        turns: stage
+            .cloud
+            .world(|world| world.log().iter().map(|entry| entry.at).collect()),
         violations: stage.cloud.violations(),
         story: stage.cloud.story(),
     }

@@ -37,7 +37,7 @@ pub const ALL: &[Scenario] = &[
             world.stop_by_aws(GREEN, "Server.ScheduledStop");
             world.deregister_image(IMAGE);
         },
-        minutes: 4,
+        minutes: 3,
     },
     Scenario {
         name: "both stopped, one of them poisons the batch",
@@ -62,7 +62,7 @@ pub const ALL: &[Scenario] = &[
             world.stop_by_aws(GREEN, "Server.ScheduledStop");
             world.fail_start(GREEN, 1);
         },
-        minutes: 5,
+        minutes: 4,
     },
     Scenario {
         name: "a stop by a person, announced and undone after its grace",
@@ -82,7 +82,7 @@ pub const ALL: &[Scenario] = &[
         strike: |world| {
             world.stop_by_person(GREEN);
         },
-        minutes: 5,
+        minutes: 4,
     },
     Scenario {
         name: "through a role in another account, with a pause parameter, beside a scaling group",
@@ -112,7 +112,7 @@ pub const ALL: &[Scenario] = &[
         strike: |world| {
             world.stop_by_aws(GREEN, "Server.ScheduledStop");
         },
-        minutes: 4,
+        minutes: 3,
     },
 ];
 
