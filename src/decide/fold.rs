@@ -7,7 +7,7 @@
 use super::claims::{Claims, Owner};
 use super::verdict::{Health, Verdict, checks_are_ok, verdict};
 use crate::model::{
-    AilmentKind, Attempt, AttemptEnd, Coverage, Gap, Incident, Instance, InstanceId, InstanceMemory,
+    Ailment, AilmentKind, Attempt, AttemptEnd, Coverage, Gap, Incident, Instance, InstanceId, InstanceMemory,
     InstanceState, Mutant, Observation, Part, RepairId, ServiceMemory, SlotName, Stamp, Timer,
 };
 use crate::policy::{Policy, Slot, SlotState};
@@ -329,6 +329,7 @@ fn follow_incident(
                 slot: slot.clone(),
                 kind: stop.kind,
                 evidence: stop.evidence.clone(),
+                launched_at: instance.launched_at,
                 opened: tick.now,
                 attempts: Vec::new(),
                 retry: None,
@@ -342,10 +343,15 @@ fn follow_incident(
         });
         incident.wait = incident.wait.saturating_sub(tick.elapsed);
         incident.healthy_for = Duration::ZERO;
-        judge_attempt_of_stopped(incident, stop.kind, &stop.evidence, tick);
+        let never_showed = judge_attempt_of_stopped(incident, instance, stop, tick);
         incident.healed = None;
         incident.kind = stop.kind;
         stop.evidence.clone_into(&mut incident.evidence);
+        incident.launched_at = instance.launched_at;
+        if let (Some(accepted), Some(entry)) = (never_showed, memory.instances.get_mut(&instance.id)) {
+            // What never happened has undone nothing: the stop is still the person's first.
+            entry.operator_stops_undone.retain(|at| *at != accepted);
+        }
     } else if let Some(incident) = memory.incidents.get_mut(&instance.id) {
         incident.wait = incident.wait.saturating_sub(tick.elapsed);
         judge_attempt_of_running(incident, policy, instance, verdict, tick);
@@ -357,24 +363,33 @@ fn follow_incident(
 }
 
 /// A start has failed once the instance is stopping or stopped again, unless AWS's answers are merely old.
-fn judge_attempt_of_stopped(incident: &mut Incident, kind: AilmentKind, evidence: &str, tick: Tick) {
-    let before = incident.kind;
-    let Some(attempt) = incident.attempts.last_mut() else {
-        return;
-    };
+///
+/// Returns when AWS accepted the start that has just failed, if that never showed at all.
+fn judge_attempt_of_stopped(
+    incident: &mut Incident,
+    instance: &Instance,
+    stop: &Ailment,
+    tick: Tick,
+) -> Option<Timestamp> {
+    let (before, evidence) = (incident.kind, &stop.evidence);
+    let attempt = incident.attempts.last_mut()?;
     let pending = attempt.end.is_none();
     let healed = matches!(attempt.end, Some(AttemptEnd::Healed { .. }));
     if !pending && !healed {
-        return;
+        return None;
     }
     if pending {
         attempt.lasted = attempt.lasted.saturating_add(tick.elapsed);
     }
-    let new_stop = attempt.seen_up || healed || attempt.before != evidence;
+    let new_stop = attempt.seen_up
+        || healed
+        || attempt.before != *evidence
+        || was_launched_since(instance, attempt.launched_before);
     if !new_stop && attempt.lasted < NOT_YET_VISIBLE.max(LEAST_BETWEEN_LOOKS * NOT_YET_VISIBLE_LOOKS) {
-        return;
+        return None;
     }
-    let by_a_person = kind == AilmentKind::StoppedByOperator && (new_stop || before != kind);
+    let by_a_person =
+        stop.kind == AilmentKind::StoppedByOperator && (new_stop || before != AilmentKind::StoppedByOperator);
     attempt.end = Some(if by_a_person {
         AttemptEnd::Overruled { at: tick.now }
     } else {
@@ -388,6 +403,15 @@ fn judge_attempt_of_stopped(incident: &mut Incident, kind: AilmentKind, evidence
             why: format!("{why}: {evidence}"),
         }
     });
+    (!new_stop && !by_a_person).then_some(attempt.accepted)
+}
+
+/// AWS moves the launch time at each start, however short-lived.
+pub(super) fn was_launched_since(instance: &Instance, before: Option<Timestamp>) -> bool {
+    instance
+        .launched_at
+        .zip(before)
+        .is_some_and(|(now, before)| now > before)
 }
 
 fn judge_attempt_of_running(

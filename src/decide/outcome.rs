@@ -1,10 +1,9 @@
 //! Takes what came of a mutation into the memory, and settles mutations of which no answer came, by looking.
 
-use super::fold::{cooldown, count_failure};
+use super::fold::{cooldown, count_failure, was_launched_since};
 use crate::model::{
-    Ailment, AilmentKind, Attempt, AttemptEnd, AwsError, ErrorClass, HeldBack, Instance, InstanceId,
-    InstanceState, Intent, IntentState, JournaledIntent, Observation, Outcome, Part, Retry, ServiceMemory,
-    StartOf, Step,
+    AilmentKind, Attempt, AttemptEnd, AwsError, ErrorClass, HeldBack, Instance, InstanceId, InstanceState,
+    Intent, IntentState, JournaledIntent, Observation, Outcome, Part, Retry, ServiceMemory, StartOf, Step,
 };
 use crate::policy::Policy;
 use jiff::{SignedDuration, Timestamp};
@@ -99,6 +98,7 @@ fn accepted(memory: &mut ServiceMemory, intent: &Intent, id: &InstanceId, start:
         lasted: Duration::ZERO,
         seen_up: false,
         before: incident.evidence.clone(),
+        launched_before: incident.launched_at,
         end: None,
     });
     incident.tried = incident.tried.max(start.attempt);
@@ -163,6 +163,7 @@ fn failed(
                 lasted: Duration::ZERO,
                 seen_up: false,
                 before: incident.evidence.clone(),
+                launched_before: incident.launched_at,
                 end: Some(AttemptEnd::Failed {
                     at: now,
                     why: error.to_string(),
@@ -212,13 +213,10 @@ fn shows_a_start(instance: &Instance, memory: &ServiceMemory) -> bool {
     match instance.state {
         InstanceState::Pending | InstanceState::Running => true,
         InstanceState::Stopped | InstanceState::Stopping => {
-            // Other words than before: it was started, and stopped anew.
+            // Another launch time, or other words than before: it was started, and stopped anew.
             memory.incidents.get(&instance.id).is_some_and(|incident| {
-                let now = Ailment {
-                    kind: incident.kind,
-                    evidence: super::verdict::stop_evidence(instance),
-                };
-                now.evidence != incident.evidence
+                super::verdict::stop_evidence(instance) != incident.evidence
+                    || was_launched_since(instance, incident.launched_at)
             })
         }
         _ => false,

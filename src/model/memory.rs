@@ -147,6 +147,9 @@ pub struct Incident {
     pub slot: SlotName,
     pub kind: AilmentKind,
     pub evidence: String,
+    /// The instance's launch time beside that evidence.
+    #[serde(default)]
+    pub launched_at: Option<Timestamp>,
     pub opened: Timestamp,
     /// Attempts that AWS accepted, oldest first.
     #[serde(default)]
@@ -201,6 +204,9 @@ pub struct Attempt {
     pub seen_up: bool,
     /// The stop's evidence when it was sent: the same words afterwards may be a stale view, other words are a new stop.
     pub before: String,
+    /// The instance's launch time when it was sent: AWS moves it at each start, so another one is a start that happened.
+    #[serde(default)]
+    pub launched_before: Option<Timestamp>,
     pub end: Option<AttemptEnd>,
 }
 

@@ -216,3 +216,41 @@ fn an_intent_that_cannot_be_read_holds_its_own_instances_alone_and_is_a_finding(
             .any(|hold| matches!(hold.reason, HoldReason::UnknownIntent { .. }))
     );
 }
+
+/// A person stops green; its start after the grace is accepted, and green is not seen up at any look.
+fn operators_stop_accepted_start() -> Night {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Client.UserInitiatedShutdown");
+    night.plan();
+    night.pass_time(15 * 60 + 1);
+    assert_eq!(started(&night.act_accepted()), [GREEN]);
+    night
+}
+
+#[test]
+fn an_accepted_start_that_never_happened_has_undone_no_persons_stop() {
+    let mut night = operators_stop_accepted_start();
+    for _ in 0..20 {
+        night.pass_time(10);
+        night.plan();
+    }
+    night.pass_time(3 * 60);
+    assert_eq!(
+        started(&night.plan()),
+        [GREEN],
+        "it is the person's first stop still"
+    );
+}
+
+#[test]
+fn a_person_who_stops_it_again_between_two_looks_is_respected() {
+    let mut night = operators_stop_accepted_start();
+    night.instance(GREEN).launched_at = Some(night.stamp().wall);
+    for _ in 0..20 {
+        night.pass_time(60);
+        assert!(night.plan().steps.is_empty());
+    }
+    let holds = night.plan().holds;
+    let respected = |reason: &HoldReason| matches!(reason, HoldReason::StopRespected { .. });
+    assert!(holds.iter().any(|hold| respected(&hold.reason)), "{holds:?}");
+}
