@@ -1,6 +1,7 @@
 //! The simulation, driven by the real SDK clients.
 
 mod crashes;
+mod ec2_interfaces;
 mod ec2_network;
 mod ec2_volumes;
 mod elb;

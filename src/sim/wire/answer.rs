@@ -2,7 +2,10 @@
 
 use super::error::namespace;
 use super::xml::Xml;
-use super::{Service, autoscaling, ec2_images, ec2_network, ec2_volumes, ec2_xml, elb, ssm, sts};
+use super::{
+    Service, autoscaling, ec2_images, ec2_interfaces, ec2_keys, ec2_network, ec2_security, ec2_volumes,
+    ec2_xml, elb, ssm, sts,
+};
 use crate::sim::world::api::Answer;
 
 /// The body of the answer to `action`.
@@ -47,6 +50,9 @@ pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
             sts::session(xml, access_key, arn, *expiration);
         }),
         Answer::Balancing(answer) => wrapped(Service::Elb, &|xml| elb::write(xml, answer)),
+        Answer::Security(answer) => ec2(&|xml| ec2_security::write(xml, answer)),
+        Answer::Interfaces(answer) => ec2(&|xml| ec2_interfaces::write(xml, answer)),
+        Answer::Keys(answer) => ec2(&|xml| ec2_keys::write(xml, answer)),
         Answer::Network(answer) => ec2(&|xml| ec2_network::write(xml, answer)),
         Answer::Tags(answer) => ec2(&|xml| ec2_xml::tags_answer(xml, answer)),
         Answer::Parameter(parameter) => ssm::parameter(parameter),

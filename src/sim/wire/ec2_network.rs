@@ -14,6 +14,22 @@ pub(super) const ROUTES: &[Route] = &[
     route("DescribeSubnets", |p| {
         Ok(Operation::Network(Op::DescribeSubnets(p.asked("SubnetId")?)))
     }),
+    route("DescribeAvailabilityZones", |p| {
+        // The zones that need opting in are not modelled: asking for them too changes nothing.
+        p.flag("AllAvailabilityZones")?;
+        Ok(Operation::Network(Op::DescribeAvailabilityZones {
+            names: p.list("ZoneName"),
+            ids: p.list("ZoneId"),
+            filters: p.filters()?,
+        }))
+    }),
+    route("DescribeRegions", |p| {
+        p.flag("AllRegions")?;
+        Ok(Operation::Network(Op::DescribeRegions {
+            names: p.list("RegionName"),
+            filters: p.filters()?,
+        }))
+    }),
     route("CreateVpc", |p| {
         let wanted = CreateVpc {
             cidr: p.required("CidrBlock")?,
@@ -44,6 +60,21 @@ pub(super) fn write(xml: &mut Xml, answer: &Answer) {
         Answer::Vpcs(listing) => xml.listing("vpcSet", listing, |xml, vpc| write_vpc(xml, vpc)),
         Answer::Vpc(vpc) => xml.element("vpc", |xml| write_vpc(xml, vpc)),
         Answer::Subnets(listing) => xml.listing("subnetSet", listing, write_subnet),
+        Answer::Zones(zones) => xml.list("availabilityZoneInfo", "item", zones, |xml, zone| {
+            xml.text("zoneName", &zone.name);
+            xml.text("zoneId", &zone.id);
+            xml.text("zoneState", "available");
+            xml.text("zoneType", "availability-zone");
+            xml.text("regionName", &zone.region);
+            xml.text("groupName", &zone.region);
+            xml.text("networkBorderGroup", &zone.region);
+            xml.text("optInStatus", "opt-in-not-required");
+        }),
+        Answer::Regions(regions) => xml.list("regionInfo", "item", regions, |xml, region| {
+            xml.text("regionName", region);
+            xml.text("regionEndpoint", format!("ec2.{region}.amazonaws.com"));
+            xml.text("optInStatus", "opt-in-not-required");
+        }),
         Answer::Subnet(view) => xml.element("subnet", |xml| write_subnet(xml, view)),
     }
 }

@@ -43,8 +43,8 @@ fn write_instance(xml: &mut Xml, i: &Instance) {
     // A terminated instance has given its address and volumes back.
     if i.state != State::Terminated {
         xml.text("privateIpAddress", &i.private_ip);
-        xml.text("subnetId", format!("subnet-{}", i.zone));
-        xml.text("vpcId", format!("vpc-{}", i.scope.region));
+        xml.text("subnetId", &i.subnet);
+        xml.text("vpcId", &i.vpc);
     }
     if let Some(reason) = &i.reason {
         xml.element("stateReason", |xml| {

@@ -18,9 +18,12 @@ use super::group::Group;
 use super::image::Image;
 use super::images::{self, ShownImage};
 use super::instance::{Instance, State};
+use super::interfaces;
+use super::keys;
 use super::network;
 use super::parameter::Parameter;
 pub use super::refusal::{ApiError, Refusal};
+use super::security;
 use super::snapshots;
 use super::tags;
 use super::target::{TargetGroup, TargetHealth};
@@ -213,12 +216,17 @@ pub enum Operation {
     },
     /// Load balancers, listeners, rules, target groups and registrations.
     Balancing(balancing::Op),
-    /// EC2's networks: VPCs, subnets, zones, security groups.
-    Network(network::Op),
     /// EC2's images, beyond DescribeImages.
     Image(images::Op),
     Volumes(volumes::Op),
     Snapshots(snapshots::Op),
+    /// EC2's networks: VPCs, subnets, zones.
+    Network(network::Op),
+    Security(security::Op),
+    /// EC2's network interfaces and Elastic IPs.
+    Interfaces(interfaces::Op),
+    /// EC2's key pairs.
+    Keys(keys::Op),
     /// What EC2 knows of tags beyond CreateTags and DeleteTags.
     Tags(tags::Op),
     /// EC2's `DryRun`: say whether it would have succeeded, and do nothing.
@@ -247,6 +255,9 @@ impl Operation {
             Operation::Image(op) => Some(op),
             Operation::Volumes(op) => Some(op),
             Operation::Snapshots(op) => Some(op),
+            Operation::Security(op) => Some(op),
+            Operation::Interfaces(op) => Some(op),
+            Operation::Keys(op) => Some(op),
             Operation::Tags(op) => Some(op),
             Operation::DryRun(inner) => inner.family(),
             _ => None,
@@ -420,6 +431,9 @@ pub enum Answer {
     Image(images::Answer),
     Volumes(volumes::Answer),
     Snapshots(snapshots::Answer),
+    Security(security::Answer),
+    Interfaces(interfaces::Answer),
+    Keys(keys::Answer),
     Tags(tags::Answer),
 }
 
@@ -448,6 +462,9 @@ impl Answer {
             Answer::Image(answer) => answer.clear(),
             Answer::Volumes(answer) => answer.clear(),
             Answer::Snapshots(answer) => answer.clear(),
+            Answer::Security(answer) => answer.clear(),
+            Answer::Interfaces(answer) => answer.clear(),
+            Answer::Keys(answer) => answer.clear(),
             Answer::Tags(answer) => answer.clear(),
             Answer::StateChanges(_)
             | Answer::Done

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use super::balancing::of_new_group;
 use super::identity::Key;
 use super::instance::{App, CheckStatus, Instance, Probe, Scope, State, StateReason, TagValue};
+use super::interfaces::NewInterface;
+use super::launch::Settings;
 use super::target::{Checks, DEREGISTRATION_DELAY, Health, Target, TargetGroup, Usage};
 use super::versioned::Versioned;
 use super::webhook::WebhookAnswer;
@@ -149,6 +151,10 @@ impl WorldBuilder {
             disabled_keys: BTreeSet::new(),
             tokens: Default::default(),
             network: Default::default(),
+            security: Default::default(),
+            interfaces: Default::default(),
+            key_pairs: Default::default(),
+            quotas: BTreeMap::new(),
             target_groups: BTreeMap::new(),
             balancing: Default::default(),
             groups: BTreeMap::new(),
@@ -173,11 +179,8 @@ impl WorldBuilder {
             world.add_image(Image { creation, ..spec.0 });
         }
         for spec in self.instances {
-            let instance = spec.build(&mut world.rng, since);
-            world.add_root_volume(&instance);
-            world
-                .instances
-                .insert(instance.id.clone(), Versioned::new(since, instance));
+            world.add_instance(spec, since);
+            world.now = self.start;
         }
         for spec in self.groups {
             world
@@ -198,6 +201,53 @@ fn key_of(account: &str) -> Key {
         account: account.to_owned(),
         arn: format!("arn:aws:iam::{account}:user/sim"),
         expiration: None,
+    }
+}
+
+impl World {
+    /// An instance of the beginning, with everything that belongs to it. The world's time is left at `since`.
+    fn add_instance(&mut self, spec: InstanceSpec, since: Timestamp) {
+        let public_ip = spec.public_ip;
+        let place = u64::from(self.rng.u8(..)) * 256 + u64::from(self.rng.u8(4..));
+        let instance = spec.build(&mut self.rng, since);
+        let id = instance.id.clone();
+        self.add_root_volume(&instance);
+        self.instances.insert(id.clone(), Versioned::new(since, instance));
+        self.now = since;
+        self.plug_in(&id, place, public_ip);
+    }
+
+    /// Give an instance of the beginning its primary interface, in the default subnet of its zone.
+    fn plug_in(&mut self, id: &str, place: u64, auto_public_ip: bool) {
+        let Some(instance) = self.instance(id).cloned() else {
+            return;
+        };
+        let Some(subnet) = self.furnish_zone(&instance.scope, &instance.zone) else {
+            return;
+        };
+        let groups = self
+            .default_security_group(&subnet.vpc)
+            .map(|group| group.id.clone());
+        let new = NewInterface {
+            hint: place,
+            groups: groups.into_iter().collect(),
+            auto_public_ip,
+            ..NewInterface::default()
+        };
+        // A subnet that is full leaves its further instances without an interface: a fleet that big names its zones.
+        let Ok(interface) = self.new_interface(&subnet, new) else {
+            return;
+        };
+        self.attach_interface(&interface, id, 0, true);
+        let ip = self.interface(&interface).map(|e| e.private_ip.to_string());
+        self.edit(id, |i| {
+            i.private_ip = ip.unwrap_or_default();
+            i.subnet.clone_from(&subnet.id);
+            i.vpc.clone_from(&subnet.vpc);
+        });
+        if instance.state == State::Running {
+            self.assign_public_ip(id);
+        }
     }
 }
 
@@ -271,6 +321,8 @@ pub struct InstanceSpec {
     ebs_root: bool,
     group: Option<String>,
     app: App,
+    public_ip: bool,
+    settings: Settings,
 }
 
 impl InstanceSpec {
@@ -289,6 +341,8 @@ impl InstanceSpec {
             ebs_root: true,
             group: None,
             app: App::Serving,
+            public_ip: false,
+            settings: Settings::default(),
         }
     }
 
@@ -350,6 +404,18 @@ impl InstanceSpec {
         self
     }
 
+    /// With an automatically assigned public address, which it loses when it stops.
+    pub fn public_ip(mut self) -> Self {
+        self.public_ip = true;
+        self
+    }
+
+    /// With these settings instead of the usual ones.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
     fn build(self, rng: &mut fastrand::Rng, since: Timestamp) -> Instance {
         let running = self.state == State::Running;
         let check = if running {
@@ -368,7 +434,13 @@ impl InstanceSpec {
             .unwrap_or_default();
         Instance {
             zone: self.zone.unwrap_or_else(|| format!("{}a", self.scope.region)),
-            private_ip: format!("10.0.{}.{}", rng.u8(..), rng.u8(4..)),
+            private_ip: String::new(),
+            subnet: String::new(),
+            vpc: String::new(),
+            interfaces: BTreeMap::new(),
+            architecture: "x86_64".to_owned(),
+            launch_index: 0,
+            settings: self.settings,
             reservation: format!("r-0{:016x}", rng.u64(..)),
             root_device: "/dev/xvda".to_owned(),
             devices: root_device(rng, &self.id, self.ebs_root, since),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::launch::Settings;
 use super::volume::Attachment;
 
 /// Where something lives: account and region.
@@ -191,6 +192,15 @@ pub struct Instance {
     pub instance_type: String,
     pub image: String,
     pub private_ip: String,
+    pub subnet: String,
+    pub vpc: String,
+    /// Network interfaces' ids by device index; 0 is the primary one's.
+    pub interfaces: BTreeMap<u32, String>,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// Its place among the instances of one launch.
+    pub launch_index: u32,
+    pub settings: Settings,
     pub reservation: String,
     /// `/dev/xvda`.
     pub root_device: String,

@@ -173,6 +173,7 @@ impl World {
         }) else {
             return;
         };
+        self.assign_public_ip(id);
         let boot = self.draw(&self.pace.boot_s.clone());
         let id = id.to_owned();
         if fails {
@@ -300,6 +301,7 @@ impl World {
                 i.transition_reason = i.reason.as_ref().map(|r| r.message.clone()).unwrap_or_default();
             }
         });
+        self.drop_public_ip(id);
     }
 
     fn become_terminated(&mut self, id: &str) {
@@ -308,6 +310,7 @@ impl World {
         self.edit(id, |i| enter(i, State::Terminated, now));
         self.deregister_terminated(id);
         self.release_volumes(id);
+        self.release_interfaces(id);
         self.schedule(LINGER, Event::Forgotten { id: id.to_owned() });
     }
 

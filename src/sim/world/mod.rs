@@ -25,13 +25,17 @@ mod identity;
 mod image;
 pub mod images;
 mod instance;
+pub mod interfaces;
+pub mod keys;
 pub mod launch;
 mod life;
 mod log;
 pub mod network;
 mod page;
 mod parameter;
+mod quota;
 mod refusal;
+pub mod security;
 pub mod shelf;
 mod snapshot;
 pub mod snapshots;
@@ -65,6 +69,7 @@ use self::life::Event;
 pub use self::log::{Entry, Log};
 pub use self::page::page_number;
 pub use self::parameter::Parameter;
+pub use self::quota::Quota;
 use self::shelf::Shelf;
 pub use self::snapshot::{Snapshot, SnapshotState};
 pub use self::target::{Checks, Health, Target, TargetGroup, TargetHealth, TargetKey, Usage};
@@ -159,6 +164,10 @@ pub struct World {
     disabled_keys: BTreeSet<String>,
     tokens: token::Tokens,
     network: network::Network,
+    security: security::Security,
+    interfaces: interfaces::Interfaces,
+    key_pairs: shelf::Shelf<keys::KeyPair>,
+    quotas: BTreeMap<Scope, quota::Quota>,
     target_groups: BTreeMap<String, TargetGroup>,
     balancing: balancing::Room,
     groups: BTreeMap<(Scope, String), Group>,

@@ -74,10 +74,14 @@ impl Family for Op {
 
 impl World {
     /// Every type of object that can be tagged, instances aside.
-    fn tag_rooms(&self) -> [&dyn TagRoom; 5] {
+    fn tag_rooms(&self) -> [&dyn TagRoom; 9] {
         [
             &self.network.vpcs,
             &self.network.subnets,
+            &self.security.groups,
+            &self.interfaces.all,
+            &self.interfaces.addresses,
+            &self.key_pairs,
             &self.images,
             &self.volumes,
             &self.snapshots,
@@ -85,10 +89,14 @@ impl World {
     }
 
     /// The same, to change them.
-    fn tag_rooms_mut(&mut self) -> [&mut dyn TagRoomMut; 5] {
+    fn tag_rooms_mut(&mut self) -> [&mut dyn TagRoomMut; 9] {
         [
             &mut self.network.vpcs,
             &mut self.network.subnets,
+            &mut self.security.groups,
+            &mut self.interfaces.all,
+            &mut self.interfaces.addresses,
+            &mut self.key_pairs,
             &mut self.images,
             &mut self.volumes,
             &mut self.snapshots,

@@ -11,18 +11,28 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::World;
-use super::api::{self, Asked, Caller, Family, Listing, Page, Response};
+use super::api::{self, Asked, Caller, Family, Filter, Listing, Page, Response};
 use super::instance::Scope;
 use super::shelf::Shelf;
 pub use cidr::Cidr;
+pub(super) use vpc::fixed_id;
 pub use vpc::{CreateSubnet, CreateVpc, Subnet, SubnetView, Vpc};
-pub use zone::{Zone, zone_id, zones_of};
+pub use zone::{REGIONS, Zone, zone_id, zones_of};
 
 /// The family's operations.
 #[derive(Debug, Clone)]
 pub enum Op {
     DescribeVpcs(Asked),
     DescribeSubnets(Asked),
+    DescribeAvailabilityZones {
+        names: Vec<String>,
+        ids: Vec<String>,
+        filters: Vec<Filter>,
+    },
+    DescribeRegions {
+        names: Vec<String>,
+        filters: Vec<Filter>,
+    },
     CreateVpc(CreateVpc),
     CreateSubnet(CreateSubnet),
     /// `true`: instances that are launched into it get a public address.
@@ -39,6 +49,8 @@ pub enum Answer {
     Vpc(Arc<Vpc>),
     Subnets(Listing<SubnetView>),
     Subnet(SubnetView),
+    Zones(Vec<Zone>),
+    Regions(Vec<&'static str>),
 }
 
 impl Answer {
@@ -46,6 +58,8 @@ impl Answer {
         match self {
             Answer::Vpcs(listing) => listing.clear(),
             Answer::Subnets(listing) => listing.clear(),
+            Answer::Zones(zones) => zones.clear(),
+            Answer::Regions(regions) => regions.clear(),
             Answer::Vpc(_) | Answer::Subnet(_) => {}
         }
     }
@@ -67,6 +81,8 @@ impl Family for Op {
         match self {
             Op::DescribeVpcs(_) => "DescribeVpcs",
             Op::DescribeSubnets(_) => "DescribeSubnets",
+            Op::DescribeAvailabilityZones { .. } => "DescribeAvailabilityZones",
+            Op::DescribeRegions { .. } => "DescribeRegions",
             Op::CreateVpc(_) => "CreateVpc",
             Op::CreateSubnet(_) => "CreateSubnet",
             Op::ModifySubnetAttribute { .. } => "ModifySubnetAttribute",
@@ -76,6 +92,10 @@ impl Family for Op {
     fn subjects(&self) -> Vec<&str> {
         match self {
             Op::DescribeVpcs(asked) | Op::DescribeSubnets(asked) => asked.subjects(),
+            Op::DescribeAvailabilityZones { names, ids, .. } => {
+                names.iter().chain(ids).map(String::as_str).collect()
+            }
+            Op::DescribeRegions { names, .. } => names.iter().map(String::as_str).collect(),
             Op::CreateVpc(_) => Vec::new(),
             Op::CreateSubnet(wanted) => vec![&wanted.vpc],
             Op::ModifySubnetAttribute { subnet, .. } => vec![subnet],
@@ -98,6 +118,10 @@ impl Family for Op {
         let answer = match self {
             Op::DescribeVpcs(asked) => Answer::Vpcs(world.network.vpcs.listed(world, caller, asked)?),
             Op::DescribeSubnets(asked) => world.describe_subnets(caller, asked)?,
+            Op::DescribeAvailabilityZones { names, ids, filters } => {
+                world.describe_zones(caller, names, ids, filters)?
+            }
+            Op::DescribeRegions { names, filters } => world.describe_regions(names, filters)?,
             Op::CreateVpc(wanted) => Answer::Vpc(world.create_vpc(caller, wanted)?),
             Op::CreateSubnet(wanted) => world.create_subnet(caller, wanted)?,
             Op::ModifySubnetAttribute {

@@ -161,7 +161,20 @@ impl World {
             let subnet = default_subnet(&vpc, &zone.name, place);
             self.network.subnets.put(Timestamp::MIN, subnet);
         }
+        self.furnish_group(Timestamp::MIN, &vpc);
         self.network.vpcs.put(Timestamp::MIN, vpc);
+    }
+
+    /// The default subnet of a zone, also of one that regions do not begin with.
+    pub(in crate::sim::world) fn furnish_zone(&mut self, scope: &Scope, zone: &str) -> Option<Arc<Subnet>> {
+        self.furnish(scope);
+        if let Some(subnet) = self.default_subnet(scope, zone) {
+            return Some(subnet.clone());
+        }
+        let letter = zone.bytes().last().unwrap_or(b'a');
+        let place = u64::from(letter.saturating_sub(b'a')) % 16;
+        let subnet = default_subnet(self.default_vpc(scope)?, zone, place);
+        Some(self.network.subnets.put(Timestamp::MIN, subnet))
     }
 
     /// The default VPC of an account and region.
@@ -254,6 +267,7 @@ impl World {
             is_default: false,
             tags: tags_for(&wanted.tags, "vpc")?,
         };
+        self.furnish_group(self.now, &vpc);
         self.own_write(&vpc.id);
         self.note(&vpc.id, format!("created, {cidr}"));
         Ok(self.network.vpcs.put(self.now, vpc))

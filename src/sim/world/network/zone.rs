@@ -1,5 +1,31 @@
 //! Regions and their zones.
 
+use super::super::World;
+use super::super::api::{ApiError, Caller, Filter};
+use super::super::filter;
+use super::Answer;
+
+/// The regions that an account has without opting in.
+pub const REGIONS: [&str; 17] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
 /// An availability zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
@@ -31,6 +57,80 @@ pub fn zone_id(zone: &str) -> String {
         short_name(region),
         u32::from(letter.saturating_sub(b'a')) + 1
     )
+}
+
+impl World {
+    pub(super) fn describe_zones(
+        &self,
+        caller: &Caller,
+        names: &[String],
+        ids: &[String],
+        filters: &[Filter],
+    ) -> Result<Answer, ApiError> {
+        let all = zones_of(&caller.region);
+        let asked = names.iter().chain(ids);
+        let unknown = asked
+            .clone()
+            .find(|asked| all.iter().all(|z| z.name != **asked && z.id != **asked));
+        if let Some(unknown) = unknown {
+            let text = format!("Invalid availability zone: [{unknown}]");
+            return Err(ApiError::new("InvalidParameterValue", text));
+        }
+        let asked: Vec<&String> = asked.collect();
+        let mut zones = Vec::new();
+        for zone in all {
+            let is_named = asked.is_empty() || asked.contains(&&zone.name) || asked.contains(&&zone.id);
+            if is_named && zone.passes(filters)? {
+                zones.push(zone);
+            }
+        }
+        Ok(Answer::Zones(zones))
+    }
+
+    pub(super) fn describe_regions(&self, names: &[String], filters: &[Filter]) -> Result<Answer, ApiError> {
+        if let Some(unknown) = names.iter().find(|name| !REGIONS.contains(&name.as_str())) {
+            let text = format!("Invalid region: {unknown}");
+            return Err(ApiError::new("InvalidParameterValue", text));
+        }
+        let mut regions: Vec<&'static str> = REGIONS.to_vec();
+        regions.retain(|region| names.is_empty() || names.iter().any(|name| name == region));
+        for Filter { name, values } in filters {
+            let text: fn(&str) -> String = match name.as_str() {
+                "region-name" => str::to_owned,
+                "endpoint" => |region| format!("ec2.{region}.amazonaws.com"),
+                "opt-in-status" => |_| "opt-in-not-required".to_owned(),
+                _ => {
+                    return Err(ApiError::not_modelled(format!(
+                        "filter {name:?} of DescribeRegions"
+                    )));
+                }
+            };
+            regions.retain(|region| values.iter().any(|value| filter::matches(value, &text(region))));
+        }
+        Ok(Answer::Regions(regions))
+    }
+}
+
+impl Zone {
+    fn passes(&self, filters: &[Filter]) -> Result<bool, ApiError> {
+        let mut passes = true;
+        for Filter { name, values } in filters {
+            let text = match name.as_str() {
+                "zone-name" => self.name.as_str(),
+                "zone-id" => &self.id,
+                "region-name" | "group-name" => &self.region,
+                "state" => "available",
+                "zone-type" => "availability-zone",
+                "opt-in-status" => "opt-in-not-required",
+                _ => {
+                    let what = format!("filter {name:?} of DescribeAvailabilityZones");
+                    return Err(ApiError::not_modelled(what));
+                }
+            };
+            passes &= values.iter().any(|value| filter::matches(value, text));
+        }
+        Ok(passes)
+    }
 }
 
 /// `eu-west-2` is `euw2`, `ap-southeast-1` is `apse1`.
