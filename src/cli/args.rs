@@ -240,6 +240,10 @@ pub struct DemoArgs {
     /// How many seconds pass there in one second here
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=FASTEST))]
     pub speed: u32,
+    /// Afterwards, let it live on, and be reached on this address for whoever wants to break something and watch: control
+    /// routes as of `keepgreen sim`, and AWS's API [default: a free port of this machine]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:0")]
+    pub serve: Option<SocketAddr>,
     /// What if keepgreen may not do this? An action of AWS, such as StartInstances; may be repeated
     #[arg(long, value_name = "ACTION")]
     pub deny: Vec<String>,

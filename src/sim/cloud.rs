@@ -36,7 +36,7 @@ type Meddling = Box<dyn FnMut(&mut World) + Send>;
 #[derive(Clone)]
 pub struct Cloud {
     pub(super) clock: SimClock,
-    state: Arc<Mutex<State>>,
+    pub(super) state: Arc<Mutex<State>>,
 }
 
 pub(super) struct State {

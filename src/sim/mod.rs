@@ -44,6 +44,6 @@ pub use clock::SimClock;
 pub use cloud::Cloud;
 pub use crash::{Actor, CrashPhase, CrashPlan, Crashed, Incarnation};
 pub use fault::{Fault, When};
-pub use runtime::{LeftTheThread, SimRuntime, runtime};
+pub use runtime::{LeftTheThread, SimRuntime, open_runtime, runtime};
 pub use stage::{Ended, Stage};
 pub use trace::{CallRecord, Outcome};

@@ -34,6 +34,16 @@ impl std::error::Error for LeftTheThread {}
 
 /// Build the runtime, and seed this thread's random numbers (the SDK's retry jitter and invocation ids).
 pub fn runtime(seed: u64) -> io::Result<SimRuntime> {
+    build(seed, tokio::runtime::Builder::new_current_thread().enable_time())
+}
+
+/// The same, open to the outside: it can listen on a port. Time still jumps whenever nothing is to be done, so something
+/// has to hold its thread back (`env::Brake`); and what comes in makes a run that cannot be repeated.
+pub fn open_runtime(seed: u64) -> io::Result<SimRuntime> {
+    build(seed, tokio::runtime::Builder::new_current_thread().enable_all())
+}
+
+fn build(seed: u64, builder: &mut tokio::runtime::Builder) -> io::Result<SimRuntime> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the SDK's retry jitter and invocation ids draw from it"
@@ -41,8 +51,7 @@ pub fn runtime(seed: u64) -> io::Result<SimRuntime> {
     fastrand::seed(seed);
     let threads = Arc::new(AtomicUsize::new(0));
     let counter = threads.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+    let runtime = builder
         .start_paused(true)
         .on_thread_start(move || {
             counter.fetch_add(1, Ordering::SeqCst);

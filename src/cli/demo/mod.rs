@@ -4,51 +4,49 @@
 //! signals. The play is held back by a brake ([`Pace`]): between two scenes it waits in the machine's time, and a signal, or
 //! a reader that has gone away, releases it at once. The controller is then shut down in order, and the folder removed.
 //!
-//! Nothing of the user's is read: no config file, no policy, no credentials, and nothing is sent anywhere.
+//! With `--serve` the play goes on after the story, and its world can be reached on a port.
+//!
+//! Nothing of the user's is read: no config file, no policy, no credentials, and nothing is sent
+//! anywhere.
 
 mod doc;
 mod folder;
+mod pace;
 mod screen;
 
 use super::args::{Common, DemoArgs, Format};
 use super::exit::{Exit, Failure, Outcome};
 use super::json::text_of;
-use super::paint::{print_on, width};
+use super::paint::{print_error, print_on, width};
 use super::wake::Signals;
 use crate::env::{Brake, Env};
-use crate::sim::demo::{Event, Scenario, Scene, Summary, TICK, play};
+use crate::sim::demo::{Encore, Event, Scenario, SlotLine, Summary, play};
 use crate::sim::wire;
 use doc::DemoDoc;
 use folder::Folder;
+use pace::{Pace, SCENES, Word};
 use screen::Screen;
 use std::io::IsTerminal as _;
-use std::ops::ControlFlow;
-use std::time::Duration;
+use std::net::{SocketAddr, TcpListener};
 use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
-
-/// Scenes that wait to be shown; then the play waits for its screen.
-const SCENES: usize = 16;
-/// How long it waits each time.
-const SCREEN_BUSY: Duration = Duration::from_millis(10);
-
-/// The default of `--speed`.
-const USUAL_SPEED: u32 = 15;
-
-/// A line is read in about this time.
-const READING: Duration = Duration::from_millis(450);
 
 /// Plays it.
 pub async fn demo(args: &DemoArgs, common: &Common) -> Outcome {
     let scenario = scenario(args, common)?;
-    let mut signals = Signals::new()?;
-    let folder = Folder::new(&Env::system())?;
-    let brake = Brake::default();
-    let pace = Pace::new(args.speed, brake.clone());
-    let (tell, mut told) = mpsc::channel(SCENES);
-    let path = folder.path().to_owned();
-    let play = move || play(&scenario, &path, |scene| pace.show(&tell, scene));
+    let speed = args.speed;
+    let encore = args.serve.map(|address| encore(address, speed)).transpose()?;
+    let served = encore
+        .as_ref()
+        .map(|encore| encore.listener.local_addr())
+        .transpose()?;
     let env = Env::system();
+    let mut signals = Signals::new()?;
+    let folder = Folder::new(&env)?;
+    let brake = Brake::default();
+    let (tell, mut told) = mpsc::channel(SCENES);
+    let mut pace = Pace::new(tell, speed, brake.clone());
+    let path = folder.path().to_owned();
+    let play = move || play(&scenario, &path, encore, &mut pace);
     let mut playing = std::pin::pin!(env.blocking.run(play));
     let mut show = Show::new(args, common);
     let mut signalled = None;
@@ -62,9 +60,9 @@ pub async fn demo(args: &DemoArgs, common: &Common) -> Outcome {
                 signalled = Some(number);
                 brake.release();
             }
-            Some(scene) = told.recv() => {
+            Some(word) = told.recv() => {
                 // One that has gone away has seen enough.
-                if !show.scene(&scene)? {
+                if !show.take(word, served)? {
                     brake.release();
                 }
             }
@@ -73,11 +71,21 @@ pub async fn demo(args: &DemoArgs, common: &Common) -> Outcome {
     };
     show.close(&summary)?;
     folder.remove()?;
-    Ok(match signalled {
+    Ok(match signalled.filter(|_| summary.interrupted) {
         Some(number) => Exit::Signalled(number),
         None if summary.healed || summary.interrupted => Exit::Done,
         None => Exit::Problems,
     })
+}
+
+/// Takes the address at once: that it cannot be had should not be known only after the story.
+fn encore(address: SocketAddr, speed: u32) -> Result<Encore, Failure> {
+    let listener = TcpListener::bind(address).map_err(|error| {
+        Failure::new(format!(
+            "cannot listen on {address}: {error}; choose another with --serve=ADDR, or leave it out for a free port"
+        ))
+    })?;
+    Ok(Encore { listener, speed })
 }
 
 /// The story, with what the command line changes in it.
@@ -101,95 +109,70 @@ fn scenario(args: &DemoArgs, common: &Common) -> Result<Scenario, Failure> {
     Ok(scenario)
 }
 
-/// Holds the play back.
-struct Pace {
-    speed: u32,
-    brake: Brake,
+/// Where the story goes, and what of it has been told.
+struct Show {
+    to: To,
+    slots: Vec<SlotLine>,
+    is_closed: bool,
 }
 
-impl Pace {
-    fn new(speed: u32, brake: Brake) -> Self {
-        Self { speed, brake }
-    }
-
-    /// Hands a scene to the screen, one event after the other, and waits as long as each takes to read and as its time
-    /// lasts. On the play's thread.
-    fn show(&self, tell: &mpsc::Sender<Scene>, scene: Scene) -> ControlFlow<()> {
-        // Whoever wants it faster than usual reads faster.
-        let reading = READING * USUAL_SPEED / self.speed.max(USUAL_SPEED);
-        let mut lasts = TICK / self.speed.max(1);
-        let Scene { now, events, slots } = scene;
-        for event in events {
-            let slots = slots.clone();
-            let events = vec![event];
-            self.hand(tell, Scene { now, events, slots })?;
-            self.wait(reading)?;
-            lasts = lasts.saturating_sub(reading);
-        }
-        let events = Vec::new();
-        self.hand(tell, Scene { now, events, slots })?;
-        self.wait(lasts)
-    }
-
-    fn hand(&self, tell: &mpsc::Sender<Scene>, mut scene: Scene) -> ControlFlow<()> {
-        loop {
-            match tell.try_send(scene) {
-                Ok(()) => return ControlFlow::Continue(()),
-                Err(TrySendError::Closed(_)) => return ControlFlow::Break(()),
-                Err(TrySendError::Full(back)) => scene = back,
-            }
-            self.wait(SCREEN_BUSY)?;
-        }
-    }
-
-    fn wait(&self, duration: Duration) -> ControlFlow<()> {
-        if self.brake.hold(duration) {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    }
-}
-
-/// Where the story goes: to a screen line by line, or into one document at the end.
-enum Show {
+/// A screen line by line, or one document at the end.
+enum To {
     Text(Screen),
     Json(Vec<Event>),
 }
 
 impl Show {
     fn new(args: &DemoArgs, common: &Common) -> Self {
-        match common.format() {
-            Format::Json => Self::Json(Vec::new()),
-            Format::Text => {
-                let is_live = std::io::stdout().is_terminal();
-                Self::Text(Screen::new(args.speed, width(), is_live))
-            }
+        let to = match common.format() {
+            Format::Json => To::Json(Vec::new()),
+            Format::Text => To::Text(Screen::new(args.speed, width(), std::io::stdout().is_terminal())),
+        };
+        Self {
+            to,
+            slots: Vec::new(),
+            is_closed: false,
         }
     }
 
     /// `false`: nobody reads any more; so below.
     fn open(&mut self) -> Result<bool, Failure> {
-        match self {
-            Self::Text(screen) => print_on(&screen.opening()),
-            Self::Json(_) => Ok(true),
+        match &self.to {
+            To::Text(screen) => print_on(&screen.opening()),
+            To::Json(_) => Ok(true),
         }
     }
 
-    fn scene(&mut self, scene: &Scene) -> Result<bool, Failure> {
-        match self {
-            Self::Text(screen) => print_on(&screen.scene(scene)),
-            Self::Json(events) => {
-                events.extend(scene.events.iter().cloned());
+    fn take(&mut self, word: Word, served: Option<SocketAddr>) -> Result<bool, Failure> {
+        let scene = match word {
+            Word::Scene(scene) => scene,
+            Word::Ended(summary) => {
+                let reads = self.close(&summary)?;
+                if let Some(address) = served {
+                    print_error(&screen::invitation(address, &self.slots));
+                }
+                return Ok(reads);
+            }
+        };
+        self.slots.clone_from(&scene.slots);
+        match &mut self.to {
+            To::Text(screen) => print_on(&screen.scene(&scene)),
+            To::Json(events) if !self.is_closed => {
+                events.extend(scene.events);
                 Ok(true)
             }
+            To::Json(_) => Ok(true),
         }
     }
 
+    /// Once.
     fn close(&mut self, summary: &Summary) -> Result<bool, Failure> {
-        match self {
-            Self::Text(screen) => print_on(&screen.closing(summary)),
-            Self::Json(events) => print_on(&text_of(&DemoDoc::of(events, summary))?),
+        if std::mem::replace(&mut self.is_closed, true) {
+            return Ok(true);
+        }
+        match &mut self.to {
+            To::Text(screen) => print_on(&screen.closing(summary)),
+            To::Json(events) => print_on(&text_of(&DemoDoc::of(events, summary))?),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::sim::demo::{Beat, Event, Scene, SlotLine, Summary, Voice};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Keeps what the last line was, so that it can be written over.
@@ -150,6 +151,19 @@ impl Screen {
         }
         text + &table.render(self.columns)
     }
+}
+
+/// How to get at what lives on, on stderr as it is no result.
+pub fn invitation(address: SocketAddr, slots: &[SlotLine]) -> String {
+    let id = slots.first().map_or("ID", |line| line.instance.as_str());
+    let slot = slots.first().map_or("it", |line| line.slot.as_str());
+    format!(
+        "\nlistening on {address}\nIt lives on until Ctrl-C. Break something and watch, for example stop {slot} as AWS \
+         would, and see what happened to it:\n\n  \
+         curl -d '{{\"id\":\"{id}\",\"action\":\"stop\"}}' http://{address}/_sim/instance\n  \
+         curl 'http://{address}/_sim/log?about={id}'\n\n\
+         http://{address}/_sim lists everything else.\n\n"
+    )
 }
 
 fn verdict(summary: &Summary) -> String {

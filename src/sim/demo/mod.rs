@@ -8,17 +8,19 @@
 //! Guarantees: [`play`] knows nothing of terminals and of the machine's time. Its audience gets a [`Scene`] each
 //! [`TICK`] of virtual time, takes as long over it as it likes, and may end it; the controller is then shut down in order.
 
+mod encore;
 pub mod scenario;
 pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod watch;
 
+pub use encore::Encore;
 pub use scenario::Scenario;
 pub use tally::{Down, GroupTally, Mutation, Summary};
 pub use watch::{Beat, Event, Scene, SlotLine, Voice};
 
-use super::{Cloud, Ended, LeftTheThread, Stage, runtime};
+use super::{Cloud, Ended, LeftTheThread, Stage, open_runtime, runtime};
 use crate::env::Clock;
 use crate::policy::{Channel, SecretRef};
 use crate::record::RecordError;
@@ -47,23 +49,38 @@ pub enum DemoError {
     Crashed,
 }
 
-/// Plays `scenario` on this thread to its end, or until the audience has had enough ([`ControlFlow::Break`]).
-/// `folder` gets the policies and the state.
+/// Who looks on. Each takes as long as it likes; time there stands still meanwhile.
+pub trait Audience {
+    /// What is new, each [`TICK`]. [`ControlFlow::Break`]: they have had enough.
+    fn scene(&mut self, scene: Scene) -> ControlFlow<()>;
+
+    /// The story is over, or was ended. If there is an encore, it follows.
+    fn ended(&mut self, summary: &Summary);
+}
+
+/// Plays `scenario` on this thread to its end, or until the audience has had enough. `folder` gets the policies and the
+/// state. Without an encore it is the same play each time.
 ///
 /// # Errors
 /// If it could not be played; that it did not heal is no error.
 pub fn play(
     scenario: &Scenario,
     folder: &Path,
-    mut audience: impl FnMut(Scene) -> ControlFlow<()>,
+    encore: Option<Encore>,
+    audience: &mut dyn Audience,
 ) -> Result<Summary, DemoError> {
-    runtime(scenario.seed)?.block_on(perform(scenario, folder, &mut audience))?
+    let runtime = match &encore {
+        None => runtime(scenario.seed)?,
+        Some(_) => open_runtime(scenario.seed)?,
+    };
+    runtime.block_on(perform(scenario, folder, encore, audience))?
 }
 
 async fn perform(
     scenario: &Scenario,
     folder: &Path,
-    audience: &mut dyn FnMut(Scene) -> ControlFlow<()>,
+    encore: Option<Encore>,
+    audience: &mut dyn Audience,
 ) -> Result<Summary, DemoError> {
     let cloud = Cloud::new(scenario.seed, scenario.world.clone());
     let mut stage = Stage::new(cloud.clone(), folder, &scenario.policies, scenario.seed)?;
@@ -80,30 +97,37 @@ async fn perform(
     });
     let clock = cloud.env(scenario.seed).clock;
     let mut watch = Watch::new(scenario, &cloud, stage.state());
-    let mut told = Ok(());
-    let story = async { told = tell(&mut watch, &clock, audience).await };
+    let mut told = Ok(None);
+    let story = async { told = tell(&mut watch, &clock, &cloud, encore, audience).await };
     let life = stage.next_life();
     match stage.live_until(&life, story, |_| {}).await {
-        Ended::Orderly => told?,
+        Ended::Orderly => {}
         Ended::NoJournal(error) => return Err(error.into()),
         Ended::Crashed => return Err(DemoError::Crashed),
     }
-    // What the controller still did while it ended.
-    let last = watch.look().await?;
-    let _ = audience(last);
-    Ok(watch.summary())
+    if let Some(summary) = told? {
+        return Ok(summary);
+    }
+    // With what the controller still did while it ended.
+    let _ = audience.scene(watch.look().await?);
+    let summary = watch.summary();
+    audience.ended(&summary);
+    Ok(summary)
 }
 
-/// Shows scene after scene, until the story is over and people have been told, or the audience has had enough.
+/// Shows scene after scene, until the story is over and people have been told, or the audience has had enough. If there was
+/// an encore, the story has been summed up before it.
 async fn tell(
     watch: &mut Watch,
     clock: &Clock,
-    audience: &mut dyn FnMut(Scene) -> ControlFlow<()>,
-) -> Result<(), RecordError> {
+    cloud: &Cloud,
+    encore: Option<Encore>,
+    audience: &mut dyn Audience,
+) -> Result<Option<Summary>, DemoError> {
     let mut aftermath = AFTERMATH;
     while !aftermath.is_zero() {
-        if audience(watch.look().await?).is_break() {
-            break;
+        if audience.scene(watch.look().await?).is_break() {
+            return Ok(None);
         }
         if watch.is_over() {
             aftermath = if watch.is_told() {
@@ -114,5 +138,9 @@ async fn tell(
         }
         clock.sleep(TICK).await;
     }
-    Ok(())
+    let Some(encore) = encore else { return Ok(None) };
+    let summary = watch.summary();
+    audience.ended(&summary);
+    encore.play(watch, clock, cloud, audience).await?;
+    Ok(Some(summary))
 }

@@ -1,7 +1,7 @@
 //! What happens: the world as it is when keepgreen begins to watch it, and how long the story may take.
 
 use crate::sim::world::World;
-use crate::sim::world::builder::incident;
+use crate::sim::world::builder::{ACCOUNT, incident};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -42,6 +42,7 @@ impl Scenario {
         let seed = 4;
         let mut world = incident::world(seed)
             .start(STRIKES - 48 * HOUR + 17 * MINUTE)
+            .open_to(ACCOUNT)
             .build();
         world.schedule_event(incident::GREEN, "instance-retirement", STRIKES);
         world.remark(

@@ -2,20 +2,49 @@
 
 use super::scenario::BY_HAND;
 use super::watch::{Event, Scene, Voice};
-use super::{Scenario, Summary, play};
+use super::{Audience, Scenario, Summary, play};
 use crate::sim::world::builder::incident::{BLUE, GREEN, IMAGE, TIS_PROD, TIS_UPLOAD};
 use jiff::Timestamp;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-fn played(scenario: &Scenario) -> (Vec<Event>, Summary) {
+/// Takes down everything, and has enough when `enough` says so.
+struct Listener<F> {
+    events: Vec<Event>,
+    summary: Option<Summary>,
+    enough: F,
+}
+
+impl<F: FnMut(&Scene) -> bool> Audience for Listener<F> {
+    fn scene(&mut self, scene: Scene) -> ControlFlow<()> {
+        let enough = (self.enough)(&scene);
+        self.events.extend(scene.events);
+        if enough {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn ended(&mut self, summary: &Summary) {
+        assert_eq!(self.summary.replace(summary.clone()), None, "it ends once");
+    }
+}
+
+fn played_until(scenario: &Scenario, enough: impl FnMut(&Scene) -> bool) -> (Vec<Event>, Summary) {
     let folder = tempfile::tempdir().unwrap();
-    let mut events = Vec::new();
-    let summary = play(scenario, folder.path(), |scene: Scene| {
-        events.extend(scene.events);
-        ControlFlow::Continue(())
-    });
-    (events, summary.unwrap())
+    let mut listener = Listener {
+        events: Vec::new(),
+        summary: None,
+        enough,
+    };
+    let summary = play(scenario, folder.path(), None, &mut listener).unwrap();
+    assert_eq!(listener.summary.as_ref(), Some(&summary));
+    (listener.events, summary)
+}
+
+fn played(scenario: &Scenario) -> (Vec<Event>, Summary) {
+    played_until(scenario, |_| false)
 }
 
 /// The first line from this voice that has these words.
@@ -149,17 +178,8 @@ fn without_the_permission_to_start_it_does_not_heal_and_says_so() {
 
 #[test]
 fn a_story_that_its_audience_ends_is_summed_up_as_far_as_it_went() {
-    let folder = tempfile::tempdir().unwrap();
     let scenario = Scenario::incident();
-    let summary = play(&scenario, folder.path(), |scene| {
-        let down = scene.slots.iter().any(|line| !line.is_well());
-        if down {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    let summary = summary.unwrap();
+    let (_, summary) = played_until(&scenario, |scene| scene.slots.iter().any(|line| !line.is_well()));
     assert!(summary.interrupted && !summary.healed, "{summary:#?}");
     assert_eq!(summary.downs.len(), 1);
     assert!(

@@ -2,6 +2,7 @@
 //!
 //! The journal is read as any command beside a controller reads it; of the controller itself nothing is asked.
 
+use super::TICK;
 use super::scenario::Scenario;
 use super::tally::{Down, GroupTally, Mutation, Summary};
 use crate::env::Env;
@@ -14,9 +15,13 @@ use crate::sim::{Actor, Cloud};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Newest entries of the journal that are looked at each time: more cannot come in a tick.
 const NEWEST: u32 = 200;
+
+/// Outages that are noted: an afternoon of them. The story has one.
+const DOWNS_MAX: usize = 1_000;
 
 /// Where something was written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,6 +96,8 @@ impl Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scene {
     pub now: Timestamp,
+    /// How long it lasts, in its own time.
+    pub lasts: Duration,
     /// What is new, in order of time.
     pub events: Vec<Event>,
     /// Everything, as it is.
@@ -149,6 +156,7 @@ impl Watch {
         events.sort_by_key(Event::at);
         Ok(Scene {
             now: self.cloud.clock().now(),
+            lasts: TICK,
             events,
             slots: self.slots.clone(),
         })
@@ -249,13 +257,14 @@ impl Watch {
                         .is_none_or(|target| target.health == Health::Healthy)
                 })
             });
+            let has_room = self.downs.len() < DOWNS_MAX;
             let open = self
                 .downs
                 .iter_mut()
                 .find(|down| down.instance == instance.id && down.until.is_none());
             match (open, well) {
                 (Some(down), true) => down.until = Some(at),
-                (None, false) => self.downs.push(Down {
+                (None, false) if has_room => self.downs.push(Down {
                     slot,
                     instance: instance.id.clone(),
                     from: at,
@@ -283,8 +292,11 @@ impl Watch {
         }
         self.notices = journal.notices(NEWEST).await?;
         beats.extend(self.notices.iter().filter_map(of_notice));
-        beats.retain(|(key, _)| self.told.insert(key.clone()));
-        Ok(beats.into_iter().map(|(_, beat)| beat).collect())
+        // Only what is still there: what has left the journal, or is older than the newest, does not come back.
+        let told = beats.iter().map(|(key, _)| key.clone()).collect();
+        let told = std::mem::replace(&mut self.told, told);
+        let news = beats.into_iter().filter(|(key, _)| !told.contains(key));
+        Ok(news.map(|(_, beat)| beat).collect())
     }
 
     /// The story has come to an end, good or bad.

@@ -15,6 +15,7 @@
 //! are that account's; any role can be assumed; signatures are not verified), the oracles judge nobody, and webhooks are
 //! not played, because nobody's webhook is at this address.
 
+mod clock;
 mod connection;
 mod control;
 mod server;
@@ -31,8 +32,10 @@ use super::world::api::ApiError;
 use super::world::builder::{REGION, incident};
 use super::world::{ImageSpec, InstanceSpec, TargetGroupSpec, World, WorldBuilder, later};
 use crate::env::ScaledClock;
+use crate::sim::Cloud;
+use clock::PortClock;
 use jiff::Timestamp;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -49,8 +52,8 @@ const CALLS_KEPT: usize = 10_000;
 
 /// One simulated AWS, to be served.
 pub struct Port {
-    state: Mutex<State>,
-    clock: ScaledClock,
+    state: Arc<Mutex<State>>,
+    clock: PortClock,
     /// The world or its time was changed: what is waited for may be due earlier, or is.
     changed: watch::Sender<()>,
 }
@@ -71,8 +74,24 @@ impl Port {
         let mut state = State::new(seed, world(Beginning::Empty, seed, clock.now()));
         state.trace.keep(CALLS_KEPT);
         Self {
-            state: Mutex::new(state),
-            clock,
+            state: Arc::new(Mutex::new(state)),
+            clock: PortClock::Own(clock),
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    /// The world of a cloud, which lives on by its own time. That is said to run `speed` times as fast as the machine's, and
+    /// it is whoever drives the cloud's runtime that sees to it.
+    pub fn on(cloud: &Cloud, speed: u32) -> Self {
+        let state = Arc::clone(&cloud.state);
+        state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .trace
+            .keep(CALLS_KEPT);
+        Self {
+            state,
+            clock: PortClock::Shared(cloud.clock().clone(), speed),
             changed: watch::Sender::new(()),
         }
     }

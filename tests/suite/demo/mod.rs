@@ -1,6 +1,6 @@
 //! `keepgreen demo` as users run it: without an AWS account, a network, or anything of their own.
 
-use crate::harness::{Running, eventually};
+use crate::harness::{Running, eventually, request};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -173,4 +173,58 @@ fn what_cannot_be_denied_and_what_would_not_be_read_is_said() {
         assert_eq!(ran.stdout, "");
     }
     place.demo(&["--speed", "0"]).end().assert_code(2);
+}
+
+/// Where a demo listens, once its story is over.
+fn address(running: &Running) -> String {
+    let line = || {
+        let stderr = running.stderr();
+        let address = stderr.lines().find_map(|line| line.strip_prefix("listening on "));
+        address.map(str::to_owned)
+    };
+    eventually("it listens", || running.output(), || line().is_some());
+    line().unwrap()
+}
+
+#[test]
+fn served_it_lives_on_and_heals_what_a_viewer_breaks() {
+    let place = Place::new();
+    let running = place.demo(&["--serve", "--speed=3600"]);
+    let address = address(&running);
+    assert!(running.output().contains("Healed."), "{}", running.output());
+    // The very command that it shows.
+    let stderr = running.stderr();
+    let shown = stderr
+        .split('\'')
+        .find(|words| words.contains("\"stop\""))
+        .unwrap();
+    let (status, answer) = request(&address, "POST", "/_sim/instance", &[], shown);
+    assert_eq!(status, 200, "{answer}");
+    let blue: serde_json::Value = serde_json::from_str(shown).unwrap();
+    let healed = format!("{} healthy again", blue["id"].as_str().unwrap());
+    eventually(
+        "blue is healed",
+        || running.output(),
+        || running.output().contains(&healed),
+    );
+    let (status, log) = request(&address, "GET", "/_sim/log", &[], "");
+    assert_eq!(status, 200);
+    assert!(log.contains("nobody reads that mailbox"), "{log}");
+    running.signal("INT");
+    let ran = running.end();
+    ran.assert_code(0);
+    assert_eq!(ran.stdout.matches("Healed.").count(), 1, "{ran}");
+    assert_eq!(place.left(), [""; 0]);
+}
+
+#[test]
+fn an_address_that_is_taken_is_said_before_the_story_and_not_after_it() {
+    let place = Place::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let serve = format!("--serve={}", taken.local_addr().unwrap());
+    let ran = place.demo(&[&serve]).end();
+    ran.assert_code(1);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains("cannot listen on 127.0.0.1:"), "{ran}");
+    assert_eq!(place.left(), [""; 0]);
 }
