@@ -6,6 +6,7 @@
 use crate::pause::DEFAULT_LENGTH;
 use crate::policy::{format_duration, parse_duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 

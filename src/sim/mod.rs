@@ -15,6 +15,7 @@
 //! - [`oracle`]: the invariants, checked against the truth at every mutation.
 //! - [`fault`], [`crash`]: what goes wrong, and where the process dies.
 //! - [`stage`]: the controller itself, one process life after another.
+//! - [`demo`]: the incident as a play, for people to watch.
 //! - [`cloud`]: the handle that tests hold; [`connector`]: the seam; [`clock`], [`runtime`]: virtual time.
 //! - [`port`]: the same world on a TCP port, on a clock of its own, for any AWS client.
 //!
