@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from case import case
+from case import case, sim_case
 
 
 def states(answer):
@@ -200,3 +200,37 @@ def with_allowed_images_on_a_disallowed_image_vanishes_and_the_witness_says_so(a
     aws.equal((found["ImageAllowed"], found["State"]), (False, "available"))
     theirs.disable_allowed_images_settings(AllowedImagesSettingsState="disabled")
     aws.equal(states(theirs.describe_images(ImageIds=[image])), [(image, "available")])
+
+
+@case
+def without_a_rule_of_the_recycle_bin_nothing_is_in_it(aws):
+    image = aws.image()
+    aws.ec2.deregister_image(ImageId=image)
+    aws.equal(aws.ec2.list_images_in_recycle_bin()["Images"], [])
+    aws.refused("InvalidAMIID.NotFound", aws.ec2.restore_image_from_recycle_bin, ImageId=image)
+
+
+@case
+def allowed_images_are_chosen_by_their_owners(aws):
+    image = aws.image()
+    theirs = aws.as_key("ec2", key="111122223333")
+    aws.ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Add": [{"UserId": "111122223333"}]})
+    theirs.enable_allowed_images_settings(AllowedImagesSettingsState="enabled")
+    wanted = [{"ImageProviders": ["123456789012"]}]
+    answer = theirs.replace_image_criteria_in_allowed_images_settings(ImageCriteria=wanted)
+    aws.equal(answer["ReturnValue"], True)
+    aws.equal(theirs.get_allowed_images_settings()["ImageCriteria"], wanted)
+    aws.equal(states(theirs.describe_images(ImageIds=[image])), [(image, "available")])
+
+
+@sim_case
+def the_recycle_bin_keeps_a_deregistered_image_for_its_time_and_gives_it_back(aws):
+    aws.control("image-retention", seconds=3600)
+    image = aws.image(Name="tis-base-1")
+    aws.ec2.deregister_image(ImageId=image)
+    aws.equal([one["ImageId"] for one in aws.ec2.list_images_in_recycle_bin()["Images"]], [image])
+    aws.equal(aws.ec2.restore_image_from_recycle_bin(ImageId=image)["Return"], True)
+    aws.until(lambda: aws.image_of(image)["State"] == "available", "it is back")
+    aws.ec2.deregister_image(ImageId=image)
+    aws.advance(3601)
+    aws.equal(aws.ec2.list_images_in_recycle_bin()["Images"], [])

@@ -43,6 +43,39 @@ def no_more_than_ten_parameters_are_read_at_once(aws):
 
 
 @case
+def parameters_are_read_by_their_path(aws):
+    for name in ("/tis/a", "/tis/b", "/tis/deep/c", "/other"):
+        aws.ssm.put_parameter(Name=name, Value="1", Type="String")
+    found = aws.ssm.get_parameters_by_path(Path="/tis")["Parameters"]
+    aws.equal(sorted(one["Name"] for one in found), ["/tis/a", "/tis/b"])
+    found = aws.ssm.get_parameters_by_path(Path="/tis", Recursive=True)["Parameters"]
+    aws.equal(sorted(one["Name"] for one in found), ["/tis/a", "/tis/b", "/tis/deep/c"])
+
+
+@case
+def parameters_are_described_without_their_values(aws):
+    aws.ssm.put_parameter(Name="/tis/a", Value="1", Type="String", Description="first")
+    found = aws.ssm.describe_parameters()["Parameters"]
+    aws.equal([(one["Name"], one["Description"]) for one in found], [("/tis/a", "first")])
+
+
+@case
+def several_parameters_are_deleted_and_the_unknown_are_named(aws):
+    aws.ssm.put_parameter(Name="/a", Value="1", Type="String")
+    gone = aws.ssm.delete_parameters(Names=["/a", "/none"])
+    aws.equal((gone["DeletedParameters"], gone["InvalidParameters"]), (["/a"], ["/none"]))
+
+
+@case
+def parameters_are_tagged(aws):
+    aws.ssm.put_parameter(Name="/a", Value="1", Type="String")
+    one = {"ResourceType": "Parameter", "ResourceId": "/a"}
+    aws.ssm.add_tags_to_resource(**one, Tags=[{"Key": "Team", "Value": "tis"}, {"Key": "Stage", "Value": "prod"}])
+    aws.ssm.remove_tags_from_resource(**one, TagKeys=["Stage"])
+    aws.equal(aws.ssm.list_tags_for_resource(**one)["TagList"], [{"Key": "Team", "Value": "tis"}])
+
+
+@case
 def the_caller_learns_who_he_is(aws):
     who = aws.sts.get_caller_identity()
     aws.equal(who["Account"], "123456789012")

@@ -44,6 +44,26 @@ def a_template_has_versions_of_which_one_is_the_default(aws):
 
 
 @case
+def versions_of_a_template_are_deleted_but_not_the_default(aws):
+    image = aws.image()
+    one = template(aws, image)["LaunchTemplateId"]
+    with aws.quietly():
+        aws.ec2.create_launch_template_version(LaunchTemplateId=one, LaunchTemplateData={"ImageId": image})
+    gone = aws.ec2.delete_launch_template_versions(LaunchTemplateId=one, Versions=["2"])
+    aws.equal([v["VersionNumber"] for v in gone["SuccessfullyDeletedLaunchTemplateVersions"]], [2])
+    kept = aws.ec2.delete_launch_template_versions(LaunchTemplateId=one, Versions=["1"])
+    aws.equal([v["VersionNumber"] for v in kept["UnsuccessfullyDeletedLaunchTemplateVersions"]], [1])
+
+
+@case
+def an_instance_tells_the_template_that_would_make_it_again(aws):
+    image = aws.image()
+    one = aws.launch(image=image)
+    data = aws.ec2.get_launch_template_data(InstanceId=one)["LaunchTemplateData"]
+    aws.equal((data["ImageId"], data["InstanceType"]), (image, "t3.micro"))
+
+
+@case
 def a_launch_takes_from_a_template_what_it_does_not_say_itself(aws):
     image = aws.image()
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "from-template"}]}]

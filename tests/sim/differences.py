@@ -51,6 +51,7 @@ CASES_NOT_ON_MOTO = {
     "a_protected_load_balancer_is_not_deleted": "moto deletes it all the same (D: OperationNotPermitted)",
     "a_deleted_template_is_not_found": "moto answers an empty list; AWS: InvalidLaunchTemplateId.NotFound (D)",
     "a_template_that_is_not_there_is_refused": "moto answers an empty list; AWS: InvalidLaunchTemplateId.NotFound (D)",
+    "versions_of_a_template_are_deleted_but_not_the_default": "moto does not have DeleteLaunchTemplateVersions",
     "an_address_leaves_a_terminated_instance": "moto leaves it with the dead; AWS disassociates it (D)",
     # Images: moto has no permissions, no witness and no Allowed AMIs.
     "an_image_that_is_gone_disabled_or_unknown_is_not_launched": "moto launches any image that was ever there (D)",
@@ -59,6 +60,8 @@ CASES_NOT_ON_MOTO = {
     "an_image_is_another_accounts_to_use_only_while_it_is_shared": "moto shows every image to everybody (D)",
     "the_witness_names_the_state_of_an_instances_image": "moto does not have DescribeInstanceImageMetadata",
     "with_allowed_images_on_a_disallowed_image_vanishes_and_the_witness_says_so": "moto does not have Allowed AMIs",
+    "without_a_rule_of_the_recycle_bin_nothing_is_in_it": "moto does not have the Recycle Bin",
+    "allowed_images_are_chosen_by_their_owners": "moto does not have Allowed AMIs",
     "two_images_do_not_share_a_name": "moto takes the name twice; AWS: InvalidAMIName.Duplicate (D)",
     "permissions_to_launch_are_reset": "moto does not have ResetImageAttribute",
     "permissions_on_a_snapshot_are_reset": "moto does not have ResetSnapshotAttribute",
@@ -70,7 +73,16 @@ CASES_NOT_ON_MOTO = {
 
 # Operations that are in no comparison at all. Each is driven on the simulated AWS all the same.
 OPERATIONS_NOT_ON_MOTO = {
-    "ec2.DescribeInstanceImageMetadata": "moto does not have it",
+    **dict.fromkeys(
+        (
+            "ec2.DescribeInstanceImageMetadata", "ec2.EnableImageDeprecation", "ec2.DisableImageDeprecation",
+            "ec2.ResetImageAttribute", "ec2.ResetSnapshotAttribute", "ec2.ListImagesInRecycleBin",
+            "ec2.RestoreImageFromRecycleBin", "ec2.GetAllowedImagesSettings", "ec2.EnableAllowedImagesSettings",
+            "ec2.DisableAllowedImagesSettings", "ec2.ReplaceImageCriteriaInAllowedImagesSettings",
+            "ec2.DeleteLaunchTemplateVersions",
+        ),
+        "moto does not have it",
+    ),
 }
 
 # (operations, path in the answer, `sim only` | `moto only` | `value`, why the simulated AWS is right); `*` is anything,
