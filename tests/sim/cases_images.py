@@ -225,7 +225,7 @@ def allowed_images_are_chosen_by_their_owners(aws):
 
 @sim_case
 def the_recycle_bin_keeps_a_deregistered_image_for_its_time_and_gives_it_back(aws):
-    aws.control("image-retention", seconds=3600)
+    aws.control("image-retention", region="eu-west-2", seconds=3600)
     image = aws.image(Name="tis-base-1")
     aws.ec2.deregister_image(ImageId=image)
     aws.equal([one["ImageId"] for one in aws.ec2.list_images_in_recycle_bin()["Images"]], [image])
