@@ -24,6 +24,17 @@ def an_image_is_registered_from_a_snapshot_and_described(aws):
 
 
 @case
+def registering_answers_with_the_new_id(aws):
+    snapshot = aws.image_of(aws.image())["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    disk = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}
+    made = aws.ec2.register_image(
+        Name="other", Architecture="arm64", RootDeviceName="/dev/xvda", VirtualizationType="hvm",
+        BlockDeviceMappings=[disk],
+    )
+    aws.true(made["ImageId"].startswith("ami-"), made["ImageId"])
+
+
+@case
 def the_root_device_of_an_image_on_a_snapshot_is_ebs(aws):
     aws.equal(aws.image_of(aws.image())["RootDeviceType"], "ebs")
 
