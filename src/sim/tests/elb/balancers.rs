@@ -124,6 +124,44 @@ fn what_aws_refuses_of_a_load_balancer_is_refused() {
 }
 
 #[test]
+fn security_groups_are_the_vpcs_own_and_an_nlb_without_any_gets_none() {
+    simulate(three_zones(), |cloud| async move {
+        let (elb, ec2) = (client(&cloud), aws_sdk_ec2::Client::new(&sdk(&cloud)));
+        let alb = balancer(&cloud, "alb", LoadBalancerTypeEnum::Application, "ab").await;
+        let nlb = balancer(&cloud, "nlb", LoadBalancerTypeEnum::Network, "ab").await;
+        let groups = cloud.world(|w| {
+            let mut all = w.load_balancers().map(|b| b.security_groups.len());
+            (all.next(), all.next())
+        });
+        assert_eq!(groups, (Some(1), Some(0)));
+        let set = |arn: &str, group: &str| {
+            let asked = elb.set_security_groups().load_balancer_arn(arn);
+            asked.security_groups(group).send()
+        };
+        let make = async |vpc: &str| {
+            let asked = ec2
+                .create_security_group()
+                .group_name("front")
+                .description("front");
+            let made = asked.vpc_id(vpc).send().await.unwrap();
+            made.group_id().unwrap().to_owned()
+        };
+        let here = make(&default_vpc(&cloud).await).await;
+        let vpc = ec2.create_vpc().cidr_block("10.1.0.0/16").send().await.unwrap();
+        let elsewhere = make(vpc.vpc().unwrap().vpc_id().unwrap()).await;
+        let answer = set(&alb, &here).await.unwrap();
+        assert_eq!(answer.security_group_ids(), [here.as_str()]);
+        for (arn, group, expected) in [
+            (&alb, &elsewhere, "InvalidSecurityGroup"),
+            (&alb, &"sg-00000000000000000".to_owned(), "InvalidSecurityGroup"),
+            (&nlb, &here, "InvalidConfigurationRequest"),
+        ] {
+            assert_eq!(code(&set(arn, group).await.unwrap_err()), expected);
+        }
+    });
+}
+
+#[test]
 fn listeners_take_what_fits_and_are_shown_as_aws_shows_them() {
     simulate(three_zones(), |cloud| async move {
         let elb = client(&cloud);

@@ -418,3 +418,18 @@ fn registrations_and_all_calls_together_draw_on_buckets() {
         assert!((19..=21).contains(&answers.iter().filter(|a| a.is_err()).count()));
     });
 }
+
+#[test]
+fn an_instance_of_another_vpc_is_no_target() {
+    simulate(three_zones(), |cloud| async move {
+        let (elb, ec2) = (client(&cloud), aws_sdk_ec2::Client::new(&sdk(&cloud)));
+        let vpc = ec2.create_vpc().cidr_block("10.1.0.0/16").send().await.unwrap();
+        let vpc = vpc.vpc().unwrap().vpc_id().unwrap();
+        let asked = elb.create_target_group().name("far").protocol(ProtocolEnum::Http);
+        let made = asked.port(80).vpc_id(vpc).send().await.unwrap();
+        let far = made.target_groups()[0].target_group_arn().unwrap();
+        let register = elb.register_targets().target_group_arn(far).targets(target(1));
+        let error = register.send().await.unwrap_err();
+        assert!(error.into_service_error().is_invalid_target_exception());
+    });
+}

@@ -23,29 +23,36 @@ impl World {
         found.map(|subnet| subnet.zone.clone())
     }
 
-    /// An instance lives in another VPC than the group.
-    pub(super) fn is_outside(&self, _group: &TargetGroup, _id: &str) -> bool {
-        false
+    /// An instance lives in another VPC than the group; one of a fleet too big for its subnets has none.
+    pub(super) fn is_outside(&self, group: &TargetGroup, id: &str) -> bool {
+        let vpc = self.instance(id).map_or("", |instance| instance.vpc.as_str());
+        !vpc.is_empty() && group.vpc.as_ref().is_some_and(|own| own != vpc)
     }
 
     /// The VPC's default security group.
-    pub(super) fn default_groups(&self, _vpc: &str) -> Vec<String> {
-        Vec::new()
+    pub(super) fn default_groups(&self, vpc: &str) -> Vec<String> {
+        self.default_security_group(vpc)
+            .map(|group| group.id.clone())
+            .into_iter()
+            .collect()
     }
 
     /// The security groups exist, in the VPC.
     pub(super) fn check_security_groups(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         wanted: &[String],
-        _vpc: &str,
+        vpc: &str,
     ) -> Result<(), ApiError> {
-        match wanted.iter().find(|id| !id.starts_with("sg-")) {
-            None => Ok(()),
-            Some(id) => Err(ApiError::new(
-                "InvalidSecurityGroup",
-                format!("Security group '{id}' is not valid"),
-            )),
+        for id in wanted {
+            let group = self.security_group(id).filter(|g| g.scope == caller.scope());
+            let text = match group {
+                Some(group) if group.vpc == vpc => continue,
+                Some(_) => format!("Security group '{id}' is not in the VPC '{vpc}' of the load balancer"),
+                None => format!("The security group '{id}' does not exist"),
+            };
+            return Err(ApiError::new("InvalidSecurityGroup", text));
         }
+        Ok(())
     }
 }

@@ -28,8 +28,7 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// The request's values came in the old form, without the field's own structure; answers have both where both
-    /// exist.
+    /// Its values are shown in the old place as well, outside the field's own structure.
     pub fn has_plain_values(&self) -> bool {
         matches!(self.field.as_str(), "host-header" | "path-pattern")
     }

@@ -53,7 +53,7 @@ pub struct ListenerChange {
 }
 
 impl Listener {
-    /// The default rule's ARN and every other rule's beginning: `…:listener-rule/app/NAME/ID/LISTENER/`.
+    /// How its rules' ARNs begin: `…:listener-rule/app/NAME/ID/LISTENER/`.
     pub(super) fn rule_prefix(&self) -> String {
         self.arn.replacen(":listener/", ":listener-rule/", 1) + "/"
     }
