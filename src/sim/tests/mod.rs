@@ -1,8 +1,10 @@
 //! The simulation, driven by the real SDK clients.
 
 mod crashes;
+mod ec2_images;
 mod ec2_interfaces;
 mod ec2_network;
+mod ec2_templates;
 mod ec2_volumes;
 mod elb;
 mod eyes;
@@ -12,6 +14,7 @@ mod judged;
 mod judged_later;
 mod life;
 mod own;
+mod parameters;
 mod reads;
 mod rooms;
 

@@ -3,8 +3,8 @@
 use super::error::namespace;
 use super::xml::Xml;
 use super::{
-    Service, autoscaling, ec2_images, ec2_interfaces, ec2_keys, ec2_network, ec2_security, ec2_volumes,
-    ec2_xml, elb, ssm, sts,
+    Service, autoscaling, ec2_images, ec2_interfaces, ec2_keys, ec2_network, ec2_security, ec2_templates,
+    ec2_volumes, ec2_xml, elb, ssm, sts,
 };
 use crate::sim::world::api::Answer;
 
@@ -31,6 +31,7 @@ pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
         Answer::Images(listing) => ec2(&|xml| ec2_images::images(xml, listing)),
         Answer::Image(answer) => ec2(&|xml| ec2_images::write(xml, answer)),
         Answer::Volumes(answer) => ec2(&|xml| ec2_volumes::write_volumes(xml, answer)),
+        Answer::Templates(answer) => ec2(&|xml| ec2_templates::write(xml, answer)),
         Answer::Snapshots(answer) => ec2(&|xml| ec2_volumes::write_snapshots(xml, answer)),
         Answer::StateChanges(changes) => ec2(&|xml| ec2_xml::state_changes(xml, changes)),
         Answer::Done => ec2(&|xml| xml.text("return", "true")),
@@ -57,6 +58,7 @@ pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
         Answer::Tags(answer) => ec2(&|xml| ec2_xml::tags_answer(xml, answer)),
         Answer::Parameter(parameter) => ssm::parameter(parameter),
         Answer::Parameters { found, invalid } => ssm::parameters(found, invalid),
+        Answer::Ssm(answer) => ssm::write(answer),
         Answer::ParameterVersion(version) => ssm::version(*version),
         Answer::ParameterDeleted => "{}".to_owned(),
     }

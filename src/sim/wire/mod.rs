@@ -13,10 +13,10 @@ mod ec2_devices;
 mod ec2_images;
 mod ec2_interfaces;
 mod ec2_keys;
-#[expect(dead_code, reason = "the rooms that use it follow")]
 mod ec2_launch_data;
 mod ec2_network;
 mod ec2_security;
+mod ec2_templates;
 mod ec2_volumes;
 mod ec2_xml;
 mod elb;
@@ -71,9 +71,10 @@ pub struct Route {
 
 /// Everything that is modelled, by service.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let services: [&[Route]; 11] = [
+    let services: [&[Route]; 12] = [
         ec2::ROUTES,
         ec2_images::ROUTES,
+        ec2_templates::ROUTES,
         ec2_volumes::ROUTES,
         ec2_network::ROUTES,
         ec2_security::ROUTES,

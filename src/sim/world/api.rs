@@ -21,12 +21,14 @@ use super::instance::{Instance, State};
 use super::interfaces;
 use super::keys;
 use super::network;
-use super::parameter::Parameter;
+use super::parameter::{NewParameter, Parameter};
+use super::parameters;
 pub use super::refusal::{ApiError, Refusal};
 use super::security;
 use super::snapshots;
 use super::tags;
 use super::target::{TargetGroup, TargetHealth};
+use super::templates;
 use super::throttle::{self, Cost};
 use super::volumes;
 
@@ -201,8 +203,7 @@ pub enum Operation {
     PutParameter {
         name: String,
         value: String,
-        kind: Option<String>,
-        overwrite: bool,
+        new: NewParameter,
     },
     DeleteParameter {
         name: String,
@@ -227,6 +228,10 @@ pub enum Operation {
     Interfaces(interfaces::Op),
     /// EC2's key pairs.
     Keys(keys::Op),
+    /// SSM's further calls on parameters.
+    Ssm(parameters::Op),
+    /// EC2's launch templates.
+    Templates(templates::Op),
     /// What EC2 knows of tags beyond CreateTags and DeleteTags.
     Tags(tags::Op),
     /// EC2's `DryRun`: say whether it would have succeeded, and do nothing.
@@ -258,6 +263,8 @@ impl Operation {
             Operation::Security(op) => Some(op),
             Operation::Interfaces(op) => Some(op),
             Operation::Keys(op) => Some(op),
+            Operation::Templates(op) => Some(op),
+            Operation::Ssm(op) => Some(op),
             Operation::Tags(op) => Some(op),
             Operation::DryRun(inner) => inner.family(),
             _ => None,
@@ -434,6 +441,8 @@ pub enum Answer {
     Security(security::Answer),
     Interfaces(interfaces::Answer),
     Keys(keys::Answer),
+    Templates(templates::Answer),
+    Ssm(parameters::Answer),
     Tags(tags::Answer),
 }
 
@@ -465,6 +474,8 @@ impl Answer {
             Answer::Security(answer) => answer.clear(),
             Answer::Interfaces(answer) => answer.clear(),
             Answer::Keys(answer) => answer.clear(),
+            Answer::Templates(answer) => answer.clear(),
+            Answer::Ssm(answer) => answer.clear(),
             Answer::Tags(answer) => answer.clear(),
             Answer::StateChanges(_)
             | Answer::Done

@@ -148,6 +148,7 @@ impl WorldBuilder {
             stocked: BTreeSet::new(),
             volumes: Default::default(),
             snapshots: Default::default(),
+            templates: Default::default(),
             disabled_keys: BTreeSet::new(),
             tokens: Default::default(),
             network: Default::default(),

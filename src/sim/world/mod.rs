@@ -33,6 +33,7 @@ mod log;
 pub mod network;
 mod page;
 mod parameter;
+pub mod parameters;
 mod quota;
 mod refusal;
 pub mod security;
@@ -42,6 +43,8 @@ pub mod snapshots;
 pub mod tags;
 mod target;
 mod target_health;
+mod template;
+pub mod templates;
 mod throttle;
 mod token;
 pub mod versioned;
@@ -68,11 +71,12 @@ pub use self::instance::{
 use self::life::Event;
 pub use self::log::{Entry, Log};
 pub use self::page::page_number;
-pub use self::parameter::Parameter;
+pub use self::parameter::{NewParameter, Parameter};
 pub use self::quota::Quota;
 use self::shelf::Shelf;
 pub use self::snapshot::{Snapshot, SnapshotState};
 pub use self::target::{Checks, Health, Target, TargetGroup, TargetHealth, TargetKey, Usage};
+pub use self::template::{Template, TemplateRef, Version};
 use self::versioned::Versioned;
 pub use self::volume::{Attachment, AttachmentState, Modification, Volume, VolumeState};
 
@@ -160,6 +164,7 @@ pub struct World {
     stocked: BTreeSet<String>,
     volumes: Shelf<Volume>,
     snapshots: Shelf<Snapshot>,
+    templates: Shelf<Template>,
     /// KMS keys, by ARN, that are disabled.
     disabled_keys: BTreeSet<String>,
     tokens: token::Tokens,
@@ -326,12 +331,7 @@ impl World {
             Operation::DescribeAutoScalingGroups { names, page } => self.describe_groups(caller, names, page),
             Operation::GetParameter { name } => self.get_parameter(caller, name),
             Operation::GetParameters { names } => self.get_parameters(caller, names),
-            Operation::PutParameter {
-                name,
-                value,
-                kind,
-                overwrite,
-            } => self.put_parameter(caller, name, value, kind.as_deref(), *overwrite),
+            Operation::PutParameter { name, value, new } => self.put_parameter(caller, name, value, new),
             Operation::DeleteParameter { name } => self.delete_parameter(caller, name),
             Operation::GetCallerIdentity => Ok(self.caller_identity(caller)),
             Operation::AssumeRole {

@@ -74,7 +74,7 @@ impl Family for Op {
 
 impl World {
     /// Every type of object that can be tagged, instances aside.
-    fn tag_rooms(&self) -> [&dyn TagRoom; 9] {
+    fn tag_rooms(&self) -> [&dyn TagRoom; 10] {
         [
             &self.network.vpcs,
             &self.network.subnets,
@@ -85,11 +85,12 @@ impl World {
             &self.images,
             &self.volumes,
             &self.snapshots,
+            &self.templates,
         ]
     }
 
     /// The same, to change them.
-    fn tag_rooms_mut(&mut self) -> [&mut dyn TagRoomMut; 9] {
+    fn tag_rooms_mut(&mut self) -> [&mut dyn TagRoomMut; 10] {
         [
             &mut self.network.vpcs,
             &mut self.network.subnets,
@@ -100,6 +101,7 @@ impl World {
             &mut self.images,
             &mut self.volumes,
             &mut self.snapshots,
+            &mut self.templates,
         ]
     }
 

@@ -175,7 +175,7 @@ impl World {
     }
 
     /// The instance's volumes as block devices, without snapshots.
-    fn devices_of(&self, instance: &Instance) -> Vec<BlockDeviceSpec> {
+    pub(in super::super) fn devices_of(&self, instance: &Instance) -> Vec<BlockDeviceSpec> {
         let attached = instance.devices.values().filter_map(|attachment| {
             let volume = self.volume(&attachment.volume)?;
             let is_choice = volume.shape.kind != VolumeKind::Gp2;

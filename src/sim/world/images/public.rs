@@ -122,15 +122,10 @@ impl World {
         self.add_image(image);
         for name in offer.parameters {
             let name = format!("{PUBLIC_PREFIX}{name}");
-            let parameter = Parameter {
-                name: name.clone(),
-                // AWS's own parameters belong to no account.
-                scope: Scope::new("", region),
-                value: id.clone(),
-                kind: "String".to_owned(),
-                version: 1,
-                modified: created,
-            };
+            // AWS's own parameters belong to no account.
+            let nobody = Scope::new("", region);
+            let mut parameter = Parameter::plain(&name, nobody, &id, created);
+            parameter.data_type = "aws:ec2:image".to_owned();
             self.public_parameters
                 .insert((region.to_owned(), name), parameter);
         }
