@@ -238,7 +238,8 @@ fn is_under(name: &str, path: &str, option: &str) -> bool {
 fn keep(items: &mut Vec<Parameter>, filters: &[ParameterFilter], known: &[&str]) -> Result<(), ApiError> {
     for filter in filters {
         let key = filter.key.as_str();
-        if !known.contains(&key) && !(key.starts_with("tag:") && known.contains(&"Name")) {
+        let is_tag = key.starts_with("tag:") && known.contains(&"Name");
+        if !is_tag && !known.contains(&key) {
             let text = format!("The following filter key is not valid: {key}.");
             return Err(ApiError::new("InvalidFilterKey", text));
         }
