@@ -192,6 +192,12 @@ fn write_data(xml: &mut Xml, data: &LaunchData) {
     }
     texts(xml, "securityGroupIdSet", "item", &data.group_ids);
     texts(xml, "securityGroupSet", "item", &data.group_names);
+    write_options(xml, data);
+}
+
+/// The part of a launch that is about how the instance behaves.
+fn write_options(xml: &mut Xml, data: &LaunchData) {
+    let flag = |flag: Option<bool>| flag.map(|flag| flag.to_string());
     if let Some(market) = &data.market {
         xml.element("instanceMarketOptions", |xml| write_market(xml, market));
     }
