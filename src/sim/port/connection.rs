@@ -213,6 +213,11 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.line.0.broken.load(Ordering::Relaxed) {
+            // An orderly end would overtake the reset.
+            let _ = self.stream.set_zero_linger();
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
