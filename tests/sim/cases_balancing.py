@@ -84,6 +84,11 @@ def target_groups_come_in_pages(aws):
 
 
 @case
+def a_group_without_targets_has_no_health_to_tell(aws):
+    aws.equal(health(aws, group(aws)), {})
+
+
+@case
 def a_target_group_has_attributes(aws):
     arn = group(aws)
     wanted = [{"Key": "deregistration_delay.timeout_seconds", "Value": "60"}]

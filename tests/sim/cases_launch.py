@@ -108,10 +108,3 @@ def an_instance_keeps_what_it_was_launched_with(aws):
     aws.equal(data, "IyEvYmluL3NoCnRydWUK")
     kind = aws.ec2.describe_instance_attribute(InstanceId=one, Attribute="instanceType")["InstanceType"]["Value"]
     aws.equal(kind, "t3.micro")
-
-
-@case
-def instance_types_are_described(aws):
-    found = aws.ec2.describe_instance_types(InstanceTypes=["t3.micro"])["InstanceTypes"]
-    aws.equal([one["InstanceType"] for one in found], ["t3.micro"])
-    aws.refused("InvalidInstanceType", aws.ec2.describe_instance_types, InstanceTypes=["t3.none"])

@@ -1,6 +1,6 @@
 """Whether two transcripts of one case agree, and where not.
 
-Ids, addresses, times, tokens are made up anew by every cloud: they are replaced by the order in which they first appear,
+Ids, addresses, times, tokens and the ids of zones, which differ by account, are made up anew by every cloud: they are replaced by the order in which they first appear,
 so that `the volume of the second instance` is the same word on both sides. Lists are compared as sets, since AWS promises
 no order. A list or a text that is empty is as good as none.
 """
@@ -16,6 +16,7 @@ IP = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?!/)")
 DNS = re.compile(r"\b(?:ip|ec2)-\d+(?:-\d+){3}\.[a-z0-9.-]+")
 MAC = re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| GMT|\+00:00)?")
+ZONE_ID = re.compile(r"\b[a-z]{3,4}\d-az\d\b")
 PRINCIPAL = re.compile(r"\b(?P<kind>AKIA|ASIA|AROA|AIDA)[A-Z0-9]{8,}\b")
 # Members that are made up anew each time and mean nothing.
 TOKENS = {"NextToken", "NextMarker", "SecretAccessKey", "SessionToken", "KeyMaterial", "KeyFingerprint"}
@@ -52,6 +53,7 @@ class Names:
 
     def text(self, text, learn):
         text = TIME.sub("<time>", text)
+        text = ZONE_ID.sub("<zone id>", text)
         text = MAC.sub("<mac>", text)
         text = DNS.sub("<dns>", text)
         text = IP.sub("<ip>", text)

@@ -8,8 +8,6 @@ of AWS but was not verified here (K). A row that no case meets any more fails th
 # whose operation is there fails the tests, so that the cases run from that day on.
 AWAITED = {
     "ec2.RunInstances": "launches over the API come with the room of instances",
-    "ec2.CreateLaunchTemplate": "launch templates come with the room of instances",
-    "ec2.DescribeLaunchTemplates": "launch templates come with the room of instances",
 }
 
 # Cases that end otherwise on moto, as a whole.
@@ -135,8 +133,26 @@ ANSWERS = [
     ("elbv2.DescribeRules", "*RuleArn", "value", "moto's default rule has an id of another form than the rest"),
     ("elbv2.*Attributes", "Attributes.*", "sim only", "AWS answers every attribute there is (D); moto those it knows"),
     # The network.
-    ("ec2.*Subnet*", "*AvailabilityZoneId", "value", "which zone a name stands for differs by account on AWS (D)"),
     ("ec2.*Subnet*", "*Ipv6Native|*PrivateDnsNameOptionsOnLaunch", "moto only", "about IPv6, which is not modelled"),
+    (
+        "ec2.DescribeAvailabilityZones", "*GroupName|*NetworkBorderGroup|*OptInStatus", "sim only",
+        "AWS sends them of every zone (D); moto leaves them out",
+    ),
+    ("elbv2.SetSubnets", "IpAddressType", "sim only", "AWS answers it (M)"),
+    # Security groups and key pairs.
+    ("ec2.DescribeKeyPairs", "*KeyType", "sim only", "AWS sends it of every key pair (D)"),
+    ("ec2.DeleteSecurityGroup", "GroupId|Return", "sim only", "AWS names what it deleted (M)"),
+    ("ec2.*SecurityGroup*", "*GroupOwnerId", "sim only", "AWS sends it of every rule (D)"),
+    ("ec2.RevokeSecurityGroup*", "RevokedSecurityGroupRules", "sim only", "AWS names what it revoked (M)"),
+    # Launch templates.
+    ("ec2.*LaunchTemplate*", "*CreatedBy", "value", "the caller's own ARN (D); moto says it was the root user"),
+    (
+        "ec2.DeleteLaunchTemplate", "*CreateTime|*CreatedBy|*LatestVersionNumber", "sim only",
+        "AWS answers the whole template that it deleted (M)",
+    ),
+    # Parameters.
+    ("ssm.DescribeParameters", "*ARN", "sim only", "AWS sends it (M)"),
+    ("ssm.DescribeParameters", "*LastModifiedUser", "value", "the caller's own ARN (D); moto says N/A"),
     # Identities.
     ("sts.GetCallerIdentity", "UserId", "value", "a user's id begins with AIDA (D); moto says an access key's"),
     ("sts.GetCallerIdentity", "Arn", "value", "moto names a user by an STS ARN; a user's is of IAM (D)"),

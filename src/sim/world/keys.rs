@@ -147,7 +147,10 @@ impl Family for Op {
                 name,
                 public_key,
                 tags,
-            } => Answer::Imported(world.new_key(caller, name, "rsa", Some(public_key.clone()), tags)?),
+            } => {
+                let kind = kind_of(public_key);
+                Answer::Imported(world.new_key(caller, name, kind, Some(public_key.clone()), tags)?)
+            }
             Op::DeleteKeyPair { id, name } => world.delete_key(caller, id.as_deref(), name.as_deref()),
         };
         Ok(api::Answer::Keys(answer))
@@ -236,5 +239,14 @@ impl World {
             self.own_write(id);
         }
         Answer::Deleted(id)
+    }
+}
+
+/// The type of an imported key, which is sent as base64 of the line that `ssh-keygen` writes.
+fn kind_of(public_key: &str) -> &'static str {
+    // Base64 of "ssh-ed25519 ".
+    match public_key.trim_start().starts_with("c3NoLWVkMjU1MTkg") {
+        true => "ed25519",
+        false => "rsa",
     }
 }
