@@ -51,65 +51,91 @@ fn system_boot_time() -> Duration {
     Duration::new(seconds, nanoseconds)
 }
 
-/// A simulated machine's clocks. Clones share them, as processes on one machine do.
+/// A simulated machine's three clocks. Clones share them, as processes on one machine do.
+///
+/// - wall: what a person or NTP may set wrong.
+/// - boot: counts suspends; what leases, graces and budgets are measured on.
+/// - monotonic: stands still while the machine is suspended, and with it everything that waits: tokio's paused clock.
 #[derive(Clone, Debug)]
 pub struct VirtualClock {
     origin: Instant,
     start: Timestamp,
-    /// What people and suspends did to the clocks.
-    shifts: Arc<Mutex<Shifts>>,
+    /// How long everything was suspended before this machine was booted.
+    suspended_before: Duration,
+    /// For how long nothing moved but time: one for all machines of a simulation.
+    suspended: Arc<Mutex<Duration>>,
+    /// By how much this machine's wall clock is wrong.
+    error: Arc<Mutex<SignedDuration>>,
 }
 
-#[derive(Debug, Default)]
-struct Shifts {
-    wall: SignedDuration,
-    suspended: Duration,
+fn read<T: Copy>(cell: &Mutex<T>) -> T {
+    *cell.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn change<T: Copy>(cell: &Mutex<T>, by: impl FnOnce(T) -> T) {
+    let mut held = cell.lock().unwrap_or_else(PoisonError::into_inner);
+    *held = by(*held);
 }
 
 impl VirtualClock {
-    /// A clock that shows `start` now; must be made inside a runtime whose time is paused.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "virtual time is counted on tokio's paused clock"
-    )]
+    /// A machine booted now, whose wall clock shows `start`; must be made inside a runtime whose time is paused.
     pub fn starting_at(start: Timestamp) -> Self {
         Self {
-            origin: Instant::now(),
+            origin: this_instant(),
             start,
-            shifts: Arc::default(),
+            suspended_before: Duration::ZERO,
+            suspended: Arc::default(),
+            error: Arc::default(),
         }
     }
 
-    fn with_shifts<T>(&self, read: impl FnOnce(&mut Shifts) -> T) -> T {
-        read(&mut self.shifts.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Another machine, booted now, in the same true time: its boot clock begins at zero, its wall clock is right until it
+    /// is set, and a suspend lets time pass for it as well.
+    pub fn beside(&self) -> Self {
+        let boot = SignedDuration::try_from(self.now().boot).unwrap_or(SignedDuration::MAX);
+        Self {
+            origin: this_instant(),
+            start: self.start.saturating_add(boot).unwrap_or(self.start),
+            suspended_before: read(&self.suspended),
+            suspended: Arc::clone(&self.suspended),
+            error: Arc::default(),
+        }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "virtual time is counted on tokio's paused clock"
-    )]
     pub fn now(&self) -> Stamp {
-        let elapsed = self.origin.elapsed();
-        let (wall, suspended) = self.with_shifts(|shifts| (shifts.wall, shifts.suspended));
-        let boot = elapsed.saturating_add(suspended);
+        let suspended = read(&self.suspended).saturating_sub(self.suspended_before);
+        let boot = self.monotonic().saturating_add(suspended);
         let since_start = SignedDuration::try_from(boot)
             .unwrap_or(SignedDuration::MAX)
-            .saturating_add(wall);
+            .saturating_add(read(&self.error));
         Stamp {
             wall: self.start.saturating_add(since_start).unwrap_or(self.start),
             boot,
         }
     }
 
+    /// Time since this machine was booted, without suspends: what sleeps and timeouts are counted on.
+    pub fn monotonic(&self) -> Duration {
+        this_instant().saturating_duration_since(self.origin)
+    }
+
     /// Moves the wall clock alone, as a person or NTP does.
     pub fn set_wall_forward(&self, by: SignedDuration) {
-        self.with_shifts(|shifts| shifts.wall = shifts.wall.saturating_add(by));
+        change(&self.error, |error| error.saturating_add(by));
     }
 
     /// The machine was suspended for so long: wall and boot clocks went on, the monotonic one did not.
     pub fn suspend(&self, duration: Duration) {
-        self.with_shifts(|shifts| shifts.suspended = shifts.suspended.saturating_add(duration));
+        change(&self.suspended, |suspended| suspended.saturating_add(duration));
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "virtual time is counted on tokio's paused clock"
+)]
+fn this_instant() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]
@@ -138,5 +164,44 @@ mod tests {
         virtual_clock.suspend(Duration::from_secs(600));
         assert_eq!(clock.now().since(&before), Duration::from_secs(660));
         assert_eq!(clock.wall(), "2026-11-11T02:11:00Z".parse().unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_on_the_monotonic_clock_does_not_notice_a_suspend() {
+        let machine = VirtualClock::starting_at(Timestamp::UNIX_EPOCH);
+        let clock = Clock::Virtual(machine.clone());
+        let (asleep, ()) = tokio::join!(
+            async {
+                clock.sleep(Duration::from_secs(60)).await;
+                (machine.monotonic(), clock.boot())
+            },
+            async {
+                clock.sleep(Duration::from_secs(1)).await;
+                machine.suspend(Duration::from_secs(600));
+            }
+        );
+        assert_eq!(asleep, (Duration::from_secs(60), Duration::from_secs(660)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_machine_has_its_own_boot_and_wall_clocks_in_the_same_time() {
+        let one = VirtualClock::starting_at(Timestamp::UNIX_EPOCH);
+        one.suspend(Duration::from_secs(600));
+        one.set_wall_forward(SignedDuration::from_hours(2));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let other = one.beside();
+        assert_eq!(other.now().boot, Duration::ZERO);
+        assert_eq!(
+            other.now().wall.as_second(),
+            660,
+            "right, whatever the first one shows"
+        );
+        one.suspend(Duration::from_secs(40));
+        other.set_wall_forward(SignedDuration::from_hours(-2));
+        assert_eq!((one.now().boot.as_secs(), other.now().boot.as_secs()), (700, 40));
+        assert_eq!(
+            (one.now().wall.as_second(), other.now().wall.as_second()),
+            (700 + 7200, 700 - 7200)
+        );
     }
 }

@@ -17,39 +17,23 @@ use crate::env::Env;
 use crate::model::Region;
 
 use super::clock::SimClock;
-use super::crash::{Actor, Incarnation};
+use super::crash::{Actor, CrashPhase, Incarnation};
 use super::deliver::{Delivery, Parcel};
-use super::fault::{CallFacts, Fault, Rules, When};
-use super::oracle::{Declared, Oracle, Violation};
-use super::trace::{self, CallRecord, Outcome, Trace};
-use super::world::api::Operation;
+use super::fault::{Fault, When};
+use super::oracle::{Declared, Violation};
+use super::state::{Meddler, Meddling, State};
+use super::trace::{CallRecord, Outcome};
 use super::world::{Staleness, World};
 
 /// More calls at one instant of virtual time are a loop that does not wait: each call takes at least a millisecond,
 /// so only that many at once could be honest.
 pub const CALLS_PER_INSTANT_MAX: u32 = 2_000;
 
-/// A change of the world, by somebody.
-type Meddling = Box<dyn FnMut(&mut World) + Send>;
-
 /// A handle on one run's cloud. Clones are the same cloud.
 #[derive(Clone)]
 pub struct Cloud {
     pub(super) clock: SimClock,
     pub(super) state: Arc<Mutex<State>>,
-}
-
-pub(super) struct State {
-    pub(super) seed: u64,
-    pub(super) world: World,
-    pub(super) faults: Rules<Fault>,
-    pub(super) meddlers: Rules<Meddling>,
-    script: BTreeMap<(Timestamp, u64), Meddling>,
-    scripted: u64,
-    pub(super) trace: Trace,
-    pub(super) oracle: Oracle,
-    pub(super) rng: fastrand::Rng,
-    instant: Option<(Instant, u32)>,
 }
 
 impl Cloud {
@@ -103,7 +87,28 @@ impl Cloud {
 
     /// Somebody does this to the world when a matching call arrives, just before it takes effect.
     pub fn on_call(&self, when: When, act: impl FnMut(&mut World) + Send + 'static) {
-        self.lock().meddlers.add(when, Box::new(act));
+        let act: Meddling = Box::new(act);
+        self.lock().meddlers.add(when, Meddler { act, then: None });
+    }
+
+    /// Like [`Cloud::on_call`]; and that much later, somebody does `then`.
+    pub fn on_call_then(
+        &self,
+        when: When,
+        act: impl FnMut(&mut World) + Send + 'static,
+        after: Duration,
+        then: impl FnMut(&mut World) + Send + 'static,
+    ) {
+        let meddler = Meddler {
+            act: Box::new(act),
+            then: Some((after, Arc::new(Mutex::new(then)))),
+        };
+        self.lock().meddlers.add(when, meddler);
+    }
+
+    /// The process that makes a matching call dies at this phase of it.
+    pub fn crash(&self, when: When, phase: CrashPhase) {
+        self.lock().crashes.add(when, phase);
     }
 
     /// From now on, matching calls go wrong so. Of several rules the first that matches decides.
@@ -111,9 +116,11 @@ impl Cloud {
         self.lock().faults.add(when, fault);
     }
 
-    /// No further faults of calls. Stale reads and the like end in the world.
+    /// No further faults and crashes at calls. Stale reads and the like end in the world.
     pub fn end_faults(&self) {
-        self.lock().faults.clear();
+        let mut state = self.lock();
+        state.faults.clear();
+        state.crashes.clear();
     }
 
     /// What the policies of this run say from now on; without it nothing belongs to anybody, and any mutation breaks S1.
@@ -140,6 +147,7 @@ impl Cloud {
         state.advance(now);
         state.faults.clear();
         state.meddlers.clear();
+        state.crashes.clear();
         state.script.clear();
         state.world.set_staleness(Staleness::default());
         state.oracle.calm(now);
@@ -157,6 +165,18 @@ impl Cloud {
     /// Every invariant with how often its premise held so far; for `oracle::awaits::check`.
     pub fn premises(&self) -> BTreeMap<&'static str, u64> {
         self.lock().oracle.premises()
+    }
+
+    /// Only a person can heal this instance any more: L1 and L2 expect nothing of it.
+    pub fn excuse(&self, instance: &str) {
+        self.lock().oracle.excuse(instance);
+    }
+
+    /// The declared service that an instance belongs to now.
+    pub fn owner_of(&self, instance: &str) -> Option<String> {
+        let state = self.lock();
+        let instance = state.world.instance(instance)?;
+        state.oracle.owner_of(instance)
     }
 
     /// Which invariants were broken so far.
@@ -236,6 +256,16 @@ impl Cloud {
         self.lock().fault_of(parcel)
     }
 
+    /// Where in this call its sender dies, if it does.
+    pub(super) fn crash_of(&self, parcel: &Parcel) -> Option<CrashPhase> {
+        let mut state = self.lock();
+        let account = parcel.account(&state.world);
+        state
+            .crashes
+            .strike(&parcel.facts(&account, parcel.sent))
+            .copied()
+    }
+
     /// A call arrives.
     pub(super) fn deliver(
         &self,
@@ -256,121 +286,6 @@ impl Cloud {
         let mut state = self.lock();
         let mut draw = |range: std::ops::RangeInclusive<u64>| Duration::from_micros(state.rng.u64(range));
         (draw(1_000..=3_000), draw(1_000..=30_000))
-    }
-}
-
-impl State {
-    pub(super) fn new(seed: u64, world: World) -> Self {
-        Self {
-            seed,
-            world,
-            faults: Rules::default(),
-            meddlers: Rules::default(),
-            script: BTreeMap::new(),
-            scripted: 0,
-            trace: Trace::default(),
-            oracle: Oracle::default(),
-            // Latencies draw from their own numbers, so that a further call leaves the world's course alone.
-            rng: fastrand::Rng::with_seed(seed ^ 0x6c61_7465_6e63_7921),
-            instant: None,
-        }
-    }
-
-    /// Another world takes this one's place: no faults, no script, no calls so far. Numbers of calls go on, so that one that
-    /// is still under way ends as itself.
-    pub(super) fn begin_anew(&mut self, seed: u64, world: World) {
-        let mut trace = std::mem::take(&mut self.trace);
-        trace.forget();
-        *self = Self {
-            trace,
-            ..Self::new(seed, world)
-        };
-    }
-
-    /// A call leaves its sender at `now`: its number in the trace.
-    pub(super) fn begin(&mut self, now: Timestamp, actor: Actor, call: u64, parcel: &mut Parcel) -> u64 {
-        parcel.sent = now;
-        let account = parcel.account(&self.world);
-        let (params, params_hash) = trace::abridge(&parcel.params());
-        self.trace.begin(CallRecord {
-            number: 0,
-            call,
-            actor,
-            sent: now,
-            ended: None,
-            service: parcel.service_name(),
-            action: parcel.action.clone(),
-            account,
-            region: parcel.region(),
-            subjects: parcel.operation().map(subjects_of).unwrap_or_default(),
-            params,
-            params_hash,
-            is_write: parcel.operation().is_some_and(|o| o.is_write()),
-            outcome: Outcome::Open,
-        })
-    }
-
-    /// The fault that strikes a call; counts it.
-    pub(super) fn fault_of(&mut self, parcel: &Parcel) -> Option<Fault> {
-        let account = parcel.account(&self.world);
-        self.faults
-            .strike(&parcel.facts(&account))
-            .map(|fault| fault.clone())
-    }
-
-    /// A call arrives at `now`.
-    pub(super) fn arrive(
-        &mut self,
-        now: Timestamp,
-        number: u64,
-        actor: Actor,
-        parcel: &Parcel,
-        fault: Option<&Fault>,
-    ) -> Delivery {
-        self.advance(now);
-        let account = parcel.account(&self.world);
-        let State { meddlers, world, .. } = self;
-        if let Some(meddle) = meddlers.strike(&parcel.facts(&account)) {
-            meddle(world);
-        }
-        self.deliver(number, actor, parcel, fault)
-    }
-
-    /// A call has ended at `now`, so.
-    pub(super) fn end(&mut self, now: Timestamp, number: u64, outcome: Outcome) {
-        self.trace.end(number, now, outcome);
-        self.oracle.settled(number);
-    }
-
-    /// Let everything happen that is due by `now`, the script's acts at their own times.
-    pub(super) fn advance(&mut self, now: Timestamp) {
-        while let Some(entry) = self.script.first_entry() {
-            if entry.key().0 > now {
-                break;
-            }
-            let ((at, _), mut act) = entry.remove_entry();
-            self.world.step(at);
-            act(&mut self.world);
-        }
-        self.world.step(now);
-        let State { oracle, world, .. } = self;
-        oracle.observe(world);
-    }
-}
-
-fn subjects_of(operation: &Operation) -> Vec<String> {
-    operation.subjects().into_iter().map(str::to_owned).collect()
-}
-
-impl Parcel {
-    fn facts<'a>(&'a self, account: &'a str) -> CallFacts<'a> {
-        CallFacts {
-            action: &self.action,
-            account,
-            region: self.endpoint.as_ref().map_or("", |e| e.region.as_str()),
-            host: &self.request.host,
-            operation: self.operation(),
-        }
     }
 }
 

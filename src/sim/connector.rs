@@ -24,7 +24,7 @@ use aws_smithy_types::body::SdkBody;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::cloud::Cloud;
-use super::crash::Incarnation;
+use super::crash::{CrashPlan, Incarnation};
 use super::deliver::{Delivery, Parcel};
 use super::fault::Fault;
 use super::trace::Outcome;
@@ -97,6 +97,12 @@ impl Call {
         };
         let number = cloud.begin(&sender, call, &mut parcel);
         let number = number.map_err(|why| ConnectorError::other(why.into(), None))?;
+        if let Some(phase) = cloud.crash_of(&parcel)
+            && !sender.strike(CrashPlan { call, phase })
+        {
+            cloud.end(number, Outcome::Abandoned);
+            return pending().await;
+        }
         #[expect(
             clippy::disallowed_methods,
             reason = "tokio's paused clock is the simulation's own"

@@ -10,7 +10,9 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
+use super::nap::Nap;
 use crate::record::CommitHook;
 
 /// Where in a call the process dies.
@@ -53,6 +55,7 @@ struct Inner {
     /// Who sends its calls.
     actor: Actor,
     life: Mutex<Life>,
+    nap: Nap,
 }
 
 #[derive(Default)]
@@ -131,6 +134,7 @@ impl Incarnation {
         Self(Arc::new(Inner {
             actor,
             life: Mutex::default(),
+            nap: Nap::default(),
         }))
     }
 
@@ -168,10 +172,26 @@ impl Incarnation {
         self.with(Life::die);
     }
 
+    /// It will die at this phase of this call, which is just being made. `false`: it has died right now.
+    pub(super) fn strike(&self, plan: CrashPlan) -> bool {
+        self.with(|life| {
+            life.plan = Some(plan);
+            if plan.phase == CrashPhase::BeforeSend {
+                life.die();
+            }
+            !life.dead
+        })
+    }
+
+    /// For so long nothing of it runs; time goes on for everybody, itself included.
+    pub fn freeze(&self, duration: Duration) {
+        self.0.nap.take(duration);
+    }
+
     /// Run a process until it ends or dies. On death the future is dropped after the poll it died in, and its
     /// result, should that poll have brought one, is lost.
     pub async fn run<F: Future>(&self, process: F) -> Result<F::Output, Crashed> {
-        let mut process = pin!(process);
+        let mut process = pin!(self.0.nap.run(process));
         poll_fn(|context| {
             let polled = if self.is_dead() {
                 Poll::Pending

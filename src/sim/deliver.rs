@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::cloud::State;
 use super::crash::Actor;
 use super::fault::Fault;
 use super::oracle::Arrival;
 use super::requests;
+use super::state::State;
 use super::wire::{self, Endpoint, HttpRequest, HttpResponse, address};
-use super::world::api::{ApiError, Operation, Refusal, Request, Response};
+use super::world::api::{Answer, ApiError, Operation, Refusal, Request, Response};
 use super::world::webhook::{Post, WebhookAnswer};
 use super::world::{Staleness, World};
 
@@ -167,6 +167,10 @@ impl State {
             Some(Fault::Hang | Fault::HtmlError(_)) => Err(ApiError::throttled()),
             // A copy of the world has done it; this one has not.
             Some(Fault::NothingDone) => self.world.clone().call(now, request),
+            Some(Fault::Partial) => match first_half(request) {
+                Some(half) => self.world.call(now, &half),
+                None => Ok(Answer::StateChanges(Vec::new())),
+            },
             Some(Fault::Stale(lag)) => {
                 let usual = self.world.staleness();
                 self.world.set_staleness(Staleness {
@@ -287,11 +291,26 @@ fn understand(world: &World, endpoint: &Endpoint, parcel: &Parcel) -> Result<Req
     }
 }
 
+/// The same request for the first half of its instances; `None` if that is nobody.
+fn first_half(request: &Request) -> Option<Request> {
+    let mut half = request.clone();
+    if let Operation::StartInstances { ids, .. }
+    | Operation::StopInstances { ids, .. }
+    | Operation::TerminateInstances { ids, .. } = &mut half.operation
+    {
+        ids.truncate(ids.len() / 2);
+        if ids.is_empty() {
+            return None;
+        }
+    }
+    Some(half)
+}
+
 /// The world itself has done what was asked for, if it agreed.
 fn is_done(fault: Option<&Fault>) -> bool {
     !matches!(
         fault,
-        Some(Fault::Refuse(_) | Fault::Hang | Fault::HtmlError(_) | Fault::NothingDone)
+        Some(Fault::Refuse(_) | Fault::Hang | Fault::HtmlError(_) | Fault::NothingDone | Fault::Partial)
     )
 }
 

@@ -71,6 +71,13 @@ pub struct CallRecord {
     pub outcome: Outcome,
 }
 
+impl CallRecord {
+    /// It was for AWS, and no webhook.
+    pub fn is_aws(&self) -> bool {
+        !self.region.is_empty()
+    }
+}
+
 impl fmt::Display for CallRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -62,6 +62,8 @@ pub(super) struct Memory {
     pub(super) overruled: BTreeMap<String, Timestamp>,
     /// Starts that AWS accepted, by instance, oldest first.
     pub(super) attempts: BTreeMap<String, VecDeque<Attempt>>,
+    /// Instances that only a person can heal.
+    pub(super) excused: BTreeSet<String>,
     /// What must never be seen.
     pub(super) secrets: BTreeSet<String>,
     /// Quarantine of this service was last ended then: by a person, or by another policy.

@@ -124,6 +124,7 @@ fn is_to_be_healed(
         && instance.group.is_none()
         && instance.poison.is_none()
         && instance.tag("keepgreen:pause").is_none()
+        && !memory.excused.contains(&instance.id)
         && up.count() < slot.count
         && can_hold
         && !was_tried

@@ -39,7 +39,7 @@ use self::liveness::Watch;
 pub use self::tally::Violation;
 use self::tally::{Findings, Tally};
 use super::world::api::Response;
-use super::world::{World, earlier};
+use super::world::{Instance, World, earlier};
 
 /// The oldest look that may admit a mutation (S16).
 pub const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
@@ -96,6 +96,17 @@ impl Oracle {
     /// From now on this text is a secret: nothing that leaves the controller may contain it.
     pub(super) fn keep_secret(&mut self, secret: &str) {
         self.memory.secrets.insert(secret.to_owned());
+    }
+
+    /// Only a person can heal this instance any more.
+    pub(super) fn excuse(&mut self, instance: &str) {
+        self.memory.excused.insert(instance.to_owned());
+    }
+
+    /// The one declared service that selects the instance.
+    pub(super) fn owner_of(&self, instance: &Instance) -> Option<String> {
+        let (service, _) = self.declared.newest().owner_of(instance)?;
+        Some(service.name.clone())
     }
 
     pub(super) fn violations(&self) -> &[Violation] {

@@ -22,10 +22,10 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use super::cloud::State;
 use super::crash::Actor;
 use super::deliver::{Delivery, Parcel};
 use super::fault::Fault;
+use super::state::State;
 use super::trace::Outcome;
 use super::wire::{self, Endpoint, HttpRequest, HttpResponse, Service, address};
 use super::world::api::ApiError;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::image::ImageState;
 use super::instance::{App, Check, CheckStatus, ScheduledEvent, Scope, State};
 use super::life::Event;
-use super::{Staleness, World, later};
+use super::{Pace, Staleness, World, later};
 
 impl World {
     /// AWS stops it, for `code`: `Server.ScheduledStop`, `Server.InternalError`, …
@@ -240,6 +240,21 @@ impl World {
     /// Requests are limited, or no longer are.
     pub fn set_throttling(&mut self, on: bool) {
         self.throttling = on;
+    }
+
+    /// Things take so long from now on. Returns how long they took.
+    pub fn set_pace(&mut self, pace: Pace) -> Pace {
+        std::mem::replace(&mut self.pace, pace)
+    }
+
+    /// No read shows a terminated instance any more, long before its time.
+    pub fn vanish(&mut self, id: &str) -> bool {
+        let gone = self.state_of(id) == Some(State::Terminated);
+        if gone {
+            self.note(id, "vanished from reads");
+            self.happen(Event::Forgotten { id: id.to_owned() });
+        }
+        gone
     }
 
     /// An existing instance is absent from every read until `until`.

@@ -21,7 +21,7 @@ pub(super) const ROUTES: &[Route] = &[
                  (the same, but done); html (status: a page of something in between); hang (nothing done, nothing answered); \
                  applied-no-answer; applied-reset (done, then the connection is reset); reset (with nothing done); cut-off \
                  (done, the connection breaks in the middle of the answer); truncated (done, half an answer that claims to be \
-                 whole); nothing-done (answered as if done); slow (seconds); stale (seconds: a read of the world so long \
+                 whole); nothing-done (answered as if done); partial (done for the first half of its ids); slow (seconds); stale (seconds: a read of the world so long \
                  ago); empty (a listing that finds nothing); unknown-member (member: this word in the answer becomes one that \
                  nobody has heard of)",
             ),
@@ -164,6 +164,7 @@ const KINDS: &[(&str, Make)] = &[
     ("cut-off", |_| Ok(Fault::CutOff)),
     ("truncated", |_| Ok(Fault::Truncated)),
     ("nothing-done", |_| Ok(Fault::NothingDone)),
+    ("partial", |_| Ok(Fault::Partial)),
     ("slow", |f| {
         Ok(Fault::Slow(f.required("seconds", f.seconds("seconds")?)?))
     }),
@@ -213,6 +214,7 @@ fn describe(fault: &Fault) -> String {
         Fault::AppliedReset => "applied-reset".to_owned(),
         Fault::CutOff => "cut-off".to_owned(),
         Fault::NothingDone => "nothing-done".to_owned(),
+        Fault::Partial => "partial".to_owned(),
         // Without a connection there is no name to resolve, and nobody to refuse one; this is as near as a port comes.
         Fault::ConnectionRefused | Fault::DnsFailure => "reset".to_owned(),
         Fault::Slow(by) => format!("slow by {} s", by.as_secs_f64()),

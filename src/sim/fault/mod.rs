@@ -3,9 +3,19 @@
 //! A fault is a rule: it strikes the calls it matches, after letting some pass, as often as it says. The first rule
 //! that matches a call decides it. What goes wrong in the world itself (no capacity, a start that does not hold, stale
 //! reads) is in `world::control`; here is what goes wrong between the world and its caller.
+//!
+//! [`Class`] enumerates everything that can go wrong, wherever it does, as data: for storms that draw from it, and for
+//! matrices that must cover it.
+
+mod class;
+mod classes;
+
+pub use class::{Class, Kind, Strike, Strikes};
 
 use serde::Serialize;
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::world::api::{ApiError, Operation};
 use super::world::page_number;
@@ -19,6 +29,8 @@ pub struct When {
     region: Option<String>,
     host: Option<String>,
     page: Option<u32>,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
     /// How many matching calls still pass.
     #[serde(rename = "after")]
     skip: u32,
@@ -70,6 +82,18 @@ impl When {
         self
     }
 
+    /// Not before this moment.
+    pub fn from(mut self, at: Timestamp) -> Self {
+        self.from = Some(at);
+        self
+    }
+
+    /// No longer from this moment on.
+    pub fn until(mut self, at: Timestamp) -> Self {
+        self.until = Some(at);
+        self
+    }
+
     /// Let so many matching calls pass first.
     pub fn after(mut self, calls: u32) -> Self {
         self.skip = calls;
@@ -98,6 +122,8 @@ impl When {
             && is(&self.region, call.region)
             && is(&self.host, call.host)
             && self.page.is_none_or(page)
+            && self.from.is_none_or(|from| call.at >= from)
+            && self.until.is_none_or(|until| call.at < until)
             && self.subject.as_deref().is_none_or(|subject| {
                 call.operation
                     .is_some_and(|operation| operation.subjects().contains(&subject))
@@ -139,6 +165,8 @@ pub enum Fault {
     CutOff,
     /// Answered as if done; nothing done.
     NothingDone,
+    /// Done for the first half of the ids it names (rounded down) and not for the rest; the answer lists what was done.
+    Partial,
     /// Nobody listens there.
     ConnectionRefused,
     /// The connection never comes about.
@@ -208,6 +236,7 @@ pub(super) struct CallFacts<'a> {
     pub(super) account: &'a str,
     pub(super) region: &'a str,
     pub(super) host: &'a str,
+    pub(super) at: Timestamp,
     /// `None` for webhooks, and for requests that are not understood.
     pub(super) operation: Option<&'a Operation>,
 }
@@ -274,6 +303,12 @@ impl<T> Rules<T> {
             .iter_mut()
             .find_map(|rule| rule.when.strikes(call).then_some(&mut rule.what))
     }
+
+    /// Everything that strikes this call; counts each.
+    pub(super) fn strike_all(&mut self, call: &CallFacts) -> impl Iterator<Item = &mut T> {
+        let struck = self.rules.iter_mut();
+        struck.filter_map(|rule| rule.when.strikes(call).then_some(&mut rule.what))
+    }
 }
 
 #[cfg(test)]
@@ -289,6 +324,7 @@ mod tests {
             account: "1",
             region: "r",
             host: "h",
+            at: Timestamp::UNIX_EPOCH,
             operation: None,
         };
         let struck = |rules: &mut Rules<Fault>, action| rules.strike(&call(action)).is_some();

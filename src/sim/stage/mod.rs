@@ -3,19 +3,27 @@
 //! A life ends when its time is over (an orderly shutdown), or where its [`Incarnation`] crashes. Everything that
 //! survives is in the folder, as on a real machine.
 
+mod backstage;
+
+pub use backstage::Backstage;
+
 use super::world::builder;
 use super::{Cloud, Crashed, Incarnation};
 use crate::aws::Sdk;
 use crate::controller::{Hands, Ledger, Message, Passed, Pulse, Rounds, run};
+use crate::env::{Clock, Env, VirtualClock};
 use crate::model::Lease;
 use crate::notify::{Notifier, Resolver};
 use crate::policy::{Config, Secret};
 use crate::record::{Journal, Options, RecordError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// The part of it that must never be seen.
+const WEBHOOK_SECRET: &str = "not-a-real-token";
 
 /// What every `env:` secret of a stage's config is.
 pub const WEBHOOK_URL: &str = "https://hooks.slack.test/services/T0/B0/not-a-real-token";
@@ -30,7 +38,10 @@ pub struct Stage {
     pub seed: u64,
     /// The journal may not grow beyond this many pages: a full disk.
     pub max_pages: Option<u32>,
-    lives: u32,
+    /// Counted over all machines of a run.
+    lives: Arc<AtomicU32>,
+    machine: VirtualClock,
+    backstage: Backstage,
     present: Arc<Mutex<Option<Journal>>>,
 }
 
@@ -54,16 +65,45 @@ impl Stage {
         for (file, text) in policies {
             std::fs::write(config.policies.join(file), text)?;
         }
+        let machine = cloud.clock().machine().clone();
+        cloud.keep_secret(WEBHOOK_SECRET);
         Ok(Self {
+            backstage: Backstage::new(machine.clone(), &config.state, &config.policies),
             cloud,
             config,
             account: builder::ACCOUNT.to_owned(),
             region: builder::REGION.to_owned(),
             seed,
             max_pages: None,
-            lives: 0,
+            lives: Arc::default(),
+            machine,
             present: Arc::default(),
         })
+    }
+
+    /// Another machine in front of the same cloud, with clocks of its own: a standby. It has the same policies, and its
+    /// state in `state`: the same folder as this one's (which it takes over), or one of its own.
+    pub fn beside(&self, state: &Path) -> Self {
+        let machine = self.machine.beside();
+        let mut config = self.config.clone();
+        config.state = state.to_owned();
+        Self {
+            backstage: Backstage::new(machine.clone(), &config.state, &config.policies),
+            cloud: self.cloud.clone(),
+            config,
+            account: self.account.clone(),
+            region: self.region.clone(),
+            seed: self.seed ^ 0x7374_616e_6462_7921,
+            max_pages: None,
+            lives: Arc::clone(&self.lives),
+            machine,
+            present: Arc::default(),
+        }
+    }
+
+    /// The levers of what happens to the process and its machine.
+    pub fn backstage(&self) -> &Backstage {
+        &self.backstage
     }
 
     pub fn state(&self) -> &PathBuf {
@@ -72,8 +112,7 @@ impl Stage {
 
     /// A next life, not crashing anywhere by itself.
     pub fn next_life(&mut self) -> Incarnation {
-        self.lives += 1;
-        Incarnation::controller(self.lives)
+        Incarnation::controller(self.lives.fetch_add(1, Ordering::SeqCst) + 1)
     }
 
     /// The controller of one life, its policies loaded.
@@ -81,16 +120,26 @@ impl Stage {
     /// # Errors
     /// If the journal cannot be opened or read.
     pub async fn rounds(&self, life: &Incarnation) -> Result<Rounds, RecordError> {
-        let seed = self.seed.wrapping_add(u64::from(self.lives));
-        let env = self.cloud.env(seed);
+        let seed = self
+            .seed
+            .wrapping_add(u64::from(self.lives.load(Ordering::SeqCst)));
+        let env = Env::simulated(self.machine.clone(), seed);
         let sdk = Sdk::new(
             env.clone(),
             self.cloud.seams(life, &self.account, &self.region, seed),
         );
         let options = Options {
-            max_pages: self.max_pages,
+            max_pages: if self.backstage.is_full() {
+                Some(1)
+            } else {
+                self.max_pages
+            },
             hook: Some(Arc::new(life.clone())),
         };
+        self.backstage.do_chores().map_err(|error| RecordError::Io {
+            path: self.config.state.clone(),
+            why: error.to_string(),
+        })?;
         let journal = Journal::open(&self.config.state, &env, options).await?;
         *self.present.lock().unwrap_or_else(PoisonError::into_inner) = Some(journal.clone());
         let hands = Hands {
@@ -116,7 +165,7 @@ impl Stage {
 
     /// Lives one life for `duration` of virtual time at the most. `seen` gets every pass.
     pub async fn live(&self, life: &Incarnation, duration: Duration, seen: impl FnMut(&Passed)) -> Ended {
-        let clock = self.cloud.env(0).clock;
+        let clock = Clock::Virtual(self.machine.clone());
         self.live_until(life, async move { clock.sleep(duration).await }, seen)
             .await
     }
@@ -154,21 +203,31 @@ impl Stage {
         aside: impl Future<Output = ()>,
         seen: impl FnMut(&Passed),
     ) -> Ended {
+        // Both the script and whoever is backstage may tell it something.
+        let (tell, inbox) = mpsc::channel(1);
+        self.backstage.enter(life, tell.clone());
         let whole = async {
             let rounds = self.rounds(life).await?;
+            self.backstage.take_journal(rounds.ledger.journal().cloned());
             let pulse = Pulse::default();
             let notifier = self.notifier(&rounds);
-            let loop_ = async { tokio::join!(run(&rounds, told, &pulse, seen), aside) };
+            let stall = self.backstage.stall_order();
+            let played = async { tokio::join!(stall.run(run(&rounds, inbox, &pulse, seen)), aside) };
+            let loop_ = async {
+                tokio::select! { biased; _ = played => {} () = forward(told, tell) => {} }
+            };
             match &notifier {
                 Some(notifier) => {
                     tokio::select! { biased; _ = loop_ => {} () = notifier.run() => {} }
                     notifier.flush().await?;
                 }
-                None => drop(loop_.await),
+                None => loop_.await,
             }
             Ok(())
         };
-        match life.run(whole).await {
+        let ended = life.run(whole).await;
+        self.backstage.leave();
+        match ended {
             Ok(Ok(())) => Ended::Orderly,
             Ok(Err(error)) => Ended::NoJournal(error),
             Err(Crashed) => Ended::Crashed,
@@ -194,4 +253,14 @@ impl Stage {
             rounds.env.clone(),
         ))
     }
+}
+
+/// Hands messages on; once nobody sends any more, the last one is to end. Never ends itself.
+async fn forward(mut from: mpsc::Receiver<Message>, to: mpsc::Sender<Message>) {
+    while let Some(message) = from.recv().await {
+        // A loop that has ended listens to nobody.
+        let _ = to.send(message).await;
+    }
+    let _ = to.send(Message::Shutdown).await;
+    std::future::pending().await
 }

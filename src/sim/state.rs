@@ -1,0 +1,177 @@
+//! What one run holds: the world, what is to go wrong and when, the trace and the judge. Behind [`Cloud`](super::Cloud)'s lock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::crash::{Actor, CrashPhase};
+use super::deliver::{Delivery, Parcel};
+use super::fault::{CallFacts, Fault, Rules};
+use super::oracle::Oracle;
+use super::trace::{self, CallRecord, Outcome, Trace};
+use super::world::api::Operation;
+use super::world::{self, World};
+
+/// A change of the world, by somebody.
+pub(super) type Meddling = Box<dyn FnMut(&mut World) + Send>;
+
+/// A change that follows each time.
+type Aftermath = Arc<Mutex<dyn FnMut(&mut World) + Send>>;
+
+/// A change that a call brings about, and what follows from it that much later.
+pub(super) struct Meddler {
+    pub(super) act: Meddling,
+    pub(super) then: Option<(Duration, Aftermath)>,
+}
+
+pub(super) struct State {
+    pub(super) seed: u64,
+    pub(super) world: World,
+    pub(super) faults: Rules<Fault>,
+    pub(super) meddlers: Rules<Meddler>,
+    pub(super) crashes: Rules<CrashPhase>,
+    pub(super) script: BTreeMap<(Timestamp, u64), Meddling>,
+    pub(super) scripted: u64,
+    pub(super) trace: Trace,
+    pub(super) oracle: Oracle,
+    pub(super) rng: fastrand::Rng,
+    pub(super) instant: Option<(Instant, u32)>,
+}
+
+impl State {
+    pub(super) fn new(seed: u64, world: World) -> Self {
+        Self {
+            seed,
+            world,
+            faults: Rules::default(),
+            meddlers: Rules::default(),
+            crashes: Rules::default(),
+            script: BTreeMap::new(),
+            scripted: 0,
+            trace: Trace::default(),
+            oracle: Oracle::default(),
+            // Latencies draw from their own numbers, so that a further call leaves the world's course alone.
+            rng: fastrand::Rng::with_seed(seed ^ 0x6c61_7465_6e63_7921),
+            instant: None,
+        }
+    }
+
+    /// Another world takes this one's place: no faults, no script, no calls so far. Numbers of calls go on, so that one that
+    /// is still under way ends as itself.
+    pub(super) fn begin_anew(&mut self, seed: u64, world: World) {
+        let mut trace = std::mem::take(&mut self.trace);
+        trace.forget();
+        *self = Self {
+            trace,
+            ..Self::new(seed, world)
+        };
+    }
+
+    /// A call leaves its sender at `now`: its number in the trace.
+    pub(super) fn begin(&mut self, now: Timestamp, actor: Actor, call: u64, parcel: &mut Parcel) -> u64 {
+        parcel.sent = now;
+        let account = parcel.account(&self.world);
+        let (params, params_hash) = trace::abridge(&parcel.params());
+        self.trace.begin(CallRecord {
+            number: 0,
+            call,
+            actor,
+            sent: now,
+            ended: None,
+            service: parcel.service_name(),
+            action: parcel.action.clone(),
+            account,
+            region: parcel.region(),
+            subjects: parcel.operation().map(subjects_of).unwrap_or_default(),
+            params,
+            params_hash,
+            is_write: parcel.operation().is_some_and(|o| o.is_write()),
+            outcome: Outcome::Open,
+        })
+    }
+
+    /// The fault that strikes a call; counts it.
+    pub(super) fn fault_of(&mut self, parcel: &Parcel) -> Option<Fault> {
+        let account = parcel.account(&self.world);
+        self.faults
+            .strike(&parcel.facts(&account, parcel.sent))
+            .map(|fault| fault.clone())
+    }
+
+    /// A call arrives at `now`.
+    pub(super) fn arrive(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        actor: Actor,
+        parcel: &Parcel,
+        fault: Option<&Fault>,
+    ) -> Delivery {
+        self.advance(now);
+        let account = parcel.account(&self.world);
+        self.meddle(&parcel.facts(&account, now));
+        self.deliver(number, actor, parcel, fault)
+    }
+
+    /// A call has ended at `now`, so.
+    pub(super) fn end(&mut self, now: Timestamp, number: u64, outcome: Outcome) {
+        self.trace.end(number, now, outcome);
+        self.oracle.settled(number);
+    }
+
+    /// Everybody who waited for this call does what they waited to do.
+    fn meddle(&mut self, call: &CallFacts) {
+        let State {
+            meddlers,
+            world,
+            script,
+            scripted,
+            ..
+        } = self;
+        for meddler in meddlers.strike_all(call) {
+            (meddler.act)(world);
+            let Some((after, then)) = &meddler.then else {
+                continue;
+            };
+            let then = Arc::clone(then);
+            let later = move |world: &mut World| then.lock().unwrap_or_else(PoisonError::into_inner)(world);
+            script.insert((world::later(world.now(), *after), *scripted), Box::new(later));
+            *scripted += 1;
+        }
+    }
+
+    /// Let everything happen that is due by `now`, the script's acts at their own times.
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        while let Some(entry) = self.script.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let ((at, _), mut act) = entry.remove_entry();
+            self.world.step(at);
+            act(&mut self.world);
+        }
+        self.world.step(now);
+        let State { oracle, world, .. } = self;
+        oracle.observe(world);
+    }
+}
+
+fn subjects_of(operation: &Operation) -> Vec<String> {
+    operation.subjects().into_iter().map(str::to_owned).collect()
+}
+
+impl Parcel {
+    pub(super) fn facts<'a>(&'a self, account: &'a str, at: Timestamp) -> CallFacts<'a> {
+        CallFacts {
+            action: &self.action,
+            account,
+            region: self.endpoint.as_ref().map_or("", |e| e.region.as_str()),
+            host: &self.request.host,
+            at,
+            operation: self.operation(),
+        }
+    }
+}
