@@ -20,8 +20,8 @@ use super::clock::SimClock;
 use super::crash::{Actor, CrashPhase, Incarnation};
 use super::deliver::{Delivery, Parcel};
 use super::fault::{Fault, When};
-use super::oracle::{Declared, Violation};
-use super::state::{Meddler, Meddling, State};
+use super::oracle::{Declared, IntentRow, Leftovers, Violation};
+use super::state::{Meddler, Meddling, State, Surroundings};
 use super::trace::{CallRecord, Outcome};
 use super::world::{Staleness, World};
 
@@ -172,6 +172,36 @@ impl Cloud {
         self.lock().oracle.excuse(instance);
     }
 
+    /// A life has opened its journal, and this is in it.
+    pub(super) fn journal_opened(&self, life: u32, rows: Vec<IntentRow>) {
+        let now = self.clock.now();
+        self.lock().oracle.journal_opened(now, life, rows);
+    }
+
+    /// A transaction is durable, after which these are the journal's latest intents.
+    pub(super) fn journal_committed(&self, rows: Vec<IntentRow>) {
+        let now = self.clock.now();
+        self.lock().oracle.journal_committed(now, rows);
+    }
+
+    /// A life is over, and this is what it left.
+    pub(super) fn examine(&self, found: &Leftovers) {
+        let mut state = self.lock();
+        state.advance(self.clock.now());
+        let State { oracle, world, .. } = &mut *state;
+        oracle.examine(world, found);
+    }
+
+    /// Everything that was declared a secret.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        self.lock().oracle.secrets()
+    }
+
+    /// How the controller's surroundings are.
+    pub(super) fn surroundings(&self) -> Arc<Surroundings> {
+        Arc::clone(&self.lock().surroundings)
+    }
+
     /// The declared service that an instance belongs to now.
     pub fn owner_of(&self, instance: &str) -> Option<String> {
         let state = self.lock();
@@ -274,7 +304,11 @@ impl Cloud {
         parcel: &Parcel,
         fault: Option<&Fault>,
     ) -> Delivery {
-        self.lock().arrive(self.clock.now(), number, actor, parcel, fault)
+        let machine = self.clock.machine();
+        let suspended = machine.now().boot.saturating_sub(machine.monotonic());
+        let mut state = self.lock();
+        state.suspended_for(suspended);
+        state.arrive(self.clock.now(), number, actor, parcel, fault)
     }
 
     pub(super) fn end(&self, number: u64, outcome: Outcome) {

@@ -123,6 +123,9 @@ impl State {
             Ok(request) => request,
             Err(error) => return refuse(&error),
         };
+        if request.operation.is_mutation() {
+            self.oracle.answered(number, &request_id);
+        }
         let response = self.answer(number, actor, parcel, &request, fault);
         let mut delivery = match &response {
             Err(error) => refuse(error),

@@ -1,6 +1,7 @@
 //! What one run holds: the world, what is to go wrong and when, the trace and the judge. Behind [`Cloud`](super::Cloud)'s lock.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use super::crash::{Actor, CrashPhase};
 use super::deliver::{Delivery, Parcel};
 use super::fault::{CallFacts, Fault, Rules};
-use super::oracle::Oracle;
+use super::oracle::{Oracle, Stall};
 use super::trace::{self, CallRecord, Outcome, Trace};
 use super::world::api::Operation;
 use super::world::{self, World};
@@ -27,7 +28,21 @@ pub(super) struct Meddler {
     pub(super) then: Option<(Duration, Aftermath)>,
 }
 
+/// How the controller's surroundings are, set without the cloud's lock: by who acts while a call is being delivered.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    /// Something has changed since it was last asked.
+    pub(super) jolted: AtomicBool,
+    /// Something is wrong, and stays so.
+    pub(super) unwell: AtomicBool,
+    /// The loop has begun to stand still, for so long; noticed by the heartbeat after that.
+    pub(super) stalls: Mutex<Vec<(Duration, Duration)>>,
+}
+
 pub(super) struct State {
+    pub(super) surroundings: Arc<Surroundings>,
+    /// How long everything has been suspended so far.
+    pub(super) suspended: Duration,
     pub(super) seed: u64,
     pub(super) world: World,
     pub(super) faults: Rules<Fault>,
@@ -44,6 +59,8 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(seed: u64, world: World) -> Self {
         Self {
+            surroundings: Arc::default(),
+            suspended: Duration::ZERO,
             seed,
             world,
             faults: Rules::default(),
@@ -96,9 +113,11 @@ impl State {
     /// The fault that strikes a call; counts it.
     pub(super) fn fault_of(&mut self, parcel: &Parcel) -> Option<Fault> {
         let account = parcel.account(&self.world);
-        self.faults
-            .strike(&parcel.facts(&account, parcel.sent))
-            .map(|fault| fault.clone())
+        let facts = parcel.facts(&account, parcel.sent);
+        let fault = self.faults.strike(&facts).map(|fault| fault.clone())?;
+        let whom = if account.is_empty() { facts.host } else { &account };
+        self.oracle.disturbed(parcel.sent, whom, fault.hangs());
+        Some(fault)
     }
 
     /// A call arrives at `now`.
@@ -143,6 +162,31 @@ impl State {
         }
     }
 
+    fn look_around(&mut self, now: Timestamp) {
+        let around = &self.surroundings;
+        let jolted = around.jolted.swap(false, Ordering::Relaxed);
+        if jolted || around.unwell.load(Ordering::Relaxed) {
+            self.oracle.jolted(now);
+        }
+        let stalls = std::mem::take(&mut *around.stalls.lock().unwrap_or_else(PoisonError::into_inner));
+        for (lasts, noticed_after) in stalls {
+            let until = world::later(now, lasts);
+            self.oracle.stalled(Stall {
+                from: now,
+                until,
+                noticed_after,
+            });
+        }
+    }
+
+    /// So long has everything been suspended so far.
+    pub(super) fn suspended_for(&mut self, total: Duration) {
+        if total != self.suspended {
+            self.suspended = total;
+            self.surroundings.jolted.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Let everything happen that is due by `now`, the script's acts at their own times.
     pub(super) fn advance(&mut self, now: Timestamp) {
         while let Some(entry) = self.script.first_entry() {
@@ -154,6 +198,7 @@ impl State {
             act(&mut self.world);
         }
         self.world.step(now);
+        self.look_around(now);
         let State { oracle, world, .. } = self;
         oracle.observe(world);
     }

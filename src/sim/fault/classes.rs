@@ -229,6 +229,10 @@ pub(super) const ALL: &[Class] = &[
         let (backstage, lasts) = (s.backstage().clone(), b.lasts);
         s.cloud.on_call(b.when, move |_| backstage.freeze(lasts));
     }),
+    class("loop stalled", Environment, AnyCall, |s, b| {
+        let (backstage, lasts, noticed) = (s.backstage().clone(), b.lasts, s.stall_noticed_after());
+        s.cloud.on_call(b.when, move |_| backstage.stall(lasts, noticed));
+    }),
     class("journal disk full", Environment, AnyCall, disk_full),
     class(
         "journal older than the world",

@@ -187,6 +187,14 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Nothing comes back for long.
+    pub fn hangs(&self) -> bool {
+        matches!(
+            self,
+            Fault::Hang | Fault::AppliedNoAnswer | Fault::ConnectHang | Fault::Slow(_)
+        )
+    }
+
     pub fn throttled() -> Self {
         Fault::Refuse(ApiError::throttled())
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::declared::{Declared, Service};
+use super::journal::Books;
 use super::{HOUR, LOOK_AGE_MAX};
-use crate::sim::world::api::{Answer, Operation, Refusal, Request, Response};
+use crate::sim::world::api::{Answer, ApiError, Operation, Refusal, Request, Response};
 use crate::sim::world::{Instance, State, World, earlier};
 
 /// What happened to instances and services is remembered for so long: the longest that an invariant asks back.
@@ -117,9 +118,7 @@ impl Memory {
             let told = match response {
                 Ok(_) => true,
                 // Not set is an answer too.
-                Err(error) => {
-                    matches!(&error.refusal, Refusal::Service { code, .. } if code == "ParameterNotFound")
-                }
+                Err(error) => is_absence(error),
             };
             self.pause_reads
                 .insert(arrival.incarnation, (arrival.world.now(), told));
@@ -160,6 +159,11 @@ impl Memory {
     }
 }
 
+/// What was asked for is not there, which is an answer.
+pub(super) fn is_absence(error: &ApiError) -> bool {
+    matches!(&error.refusal, Refusal::Service { code, .. } if code == "ParameterNotFound")
+}
+
 /// Its status checks say that all is well.
 fn passed(instance: &Instance) -> bool {
     use crate::sim::world::CheckStatus::Ok;
@@ -181,6 +185,7 @@ pub(super) struct Case<'a> {
     /// What is in force now.
     pub(super) newest: &'a Declared,
     pub(super) memory: &'a Memory,
+    pub(super) books: &'a Books,
 }
 
 impl<'a> Case<'a> {

@@ -10,34 +10,43 @@
 //!
 //! - [`tally`]: names, counts, violations; [`awaits`]: which invariants cannot be tested yet, and why.
 //! - [`declared`]: what the policies say; `case`: what a function gets to see.
-//! - `ours`, `order`, `pause`: judged as each mutation arrives.
-//! - `secrets`: judged at every call.
-//! - `liveness`: judged as time passes, and at the end.
+//! - `ours`, `order`, `pause`, `journal`: judged as each mutation arrives, and as the journal changes.
+//! - `secrets`, `budget`: judged at every call; `surroundings`: once a life is over.
+//! - `liveness`, `watch`: judged as time passes, and at the end.
 
 pub mod awaits;
+mod budget;
 mod case;
 pub mod declared;
+mod journal;
 mod liveness;
 mod order;
 mod ours;
 mod pause;
 mod secrets;
+mod surroundings;
 pub mod tally;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::budget::Purse;
 pub(super) use self::case::Arrival;
 use self::case::{Case, Memory};
 pub use self::declared::{
     Declared, Heal, LeaseRule, Membership, OperatorStop, Pause, Replace, Select, Service, Slot,
 };
 use self::declared::{History, TAKES_FORCE_WITHIN};
+use self::journal::Books;
+pub use self::journal::IntentRow;
 use self::liveness::Watch;
+pub use self::surroundings::{Leftovers, Stall};
 pub use self::tally::Violation;
 use self::tally::{Findings, Tally};
+use self::watch::Looks;
 use super::world::api::Response;
 use super::world::{Instance, World, earlier};
 
@@ -49,12 +58,16 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Where the simulation's heartbeats go.
+pub const HEARTBEAT_HOST: &str = "heartbeat.test";
+
 type Check = fn(&Case, &mut Findings);
 
 /// Judged at every mutation that arrives.
 const AT_MUTATIONS: &[(&str, Check)] = &[
     ("S1 Ownership", ours::s1_ownership),
     ("S2 Identity", ours::s2_identity),
+    ("S5 Write-ahead", journal::s5_write_ahead),
     ("S8 Do no harm", ours::s8_do_no_harm),
     ("S11 Caps", order::s11_caps),
     ("S13 Pause", order::s13_pause),
@@ -62,6 +75,7 @@ const AT_MUTATIONS: &[(&str, Check)] = &[
     ("S16 Freshness", order::s16_freshness),
     ("S17 Legal transitions", ours::s17_legal_transitions),
     ("S18 Others' intent", ours::s18_others_intent),
+    ("L5 Resume", journal::l5_resume),
 ];
 
 /// Judged at every call that arrives, reads too.
@@ -75,6 +89,10 @@ const AT_CALLS: &[(&str, Check)] = &[
 pub(super) struct Oracle {
     declared: History,
     memory: Memory,
+    books: Books,
+    purse: Purse,
+    looks: Looks,
+    stalls: Vec<Stall>,
     watch: Watch,
     tally: Tally,
 }
@@ -86,6 +104,7 @@ impl Oracle {
             self.memory.released.insert(service.name.clone(), now);
         }
         self.declared.declare(now, declared);
+        self.looks.jolt(now);
     }
 
     /// Somebody ended the quarantine of a service.
@@ -129,11 +148,73 @@ impl Oracle {
     pub(super) fn judge(&mut self, arrival: &Arrival) {
         self.observe(arrival.world);
         self.check(arrival, AT_CALLS);
+        self.price(arrival);
         if arrival.request.operation.is_mutation() {
             self.check(arrival, AT_MUTATIONS);
             self.memory.sent(arrival, self.declared.newest());
             self.watch.sent(arrival);
+            self.books.sent(arrival);
+            self.looks.started(&arrival.request.operation.subjects());
         }
+    }
+
+    fn price(&mut self, arrival: &Arrival) {
+        let now = arrival.world.now();
+        let overdrawn = self.purse.take(arrival);
+        let (mut s21, mut s22) = (Findings::default(), Findings::default());
+        budget::s21_budget(&self.purse, arrival, &overdrawn, &mut s21);
+        budget::s22_calls(&self.purse, &mut s22);
+        self.tally.take("S21 Budget", now, arrival.number, s21);
+        self.tally.take("S22 Bounded", now, arrival.number, s22);
+    }
+
+    /// A life has opened its journal, and this is in it.
+    pub(super) fn journal_opened(&mut self, now: Timestamp, life: u32, rows: Vec<IntentRow>) {
+        self.books.opened(now, life, rows);
+        self.looks.jolt(now);
+    }
+
+    /// A transaction is durable, after which these are the journal's latest intents.
+    pub(super) fn journal_committed(&mut self, now: Timestamp, rows: Vec<IntentRow>) {
+        let (mut s5, mut s23) = (Findings::default(), Findings::default());
+        self.books.committed(now, rows, &mut s5, &mut s23);
+        self.tally.take("S5 Write-ahead", now, 0, s5);
+        self.tally.take("S23 Audit", now, 0, s23);
+    }
+
+    /// The answer to a mutation carries this id.
+    pub(super) fn answered(&mut self, call: u64, request_id: &str) {
+        self.books.answered(call, request_id);
+    }
+
+    /// A call to this account or host goes wrong; `hangs`: in that nothing comes back for long.
+    pub(super) fn disturbed(&mut self, now: Timestamp, whom: &str, hangs: bool) {
+        self.looks.disturb(now, whom, hangs);
+    }
+
+    /// Clocks, disk, process: something of the controller's surroundings has changed.
+    pub(super) fn jolted(&mut self, now: Timestamp) {
+        self.looks.jolt(now);
+    }
+
+    /// A life is over, and this is what it left.
+    pub(super) fn examine(&mut self, world: &World, found: &Leftovers) {
+        let (mut s22, mut s25) = (Findings::default(), Findings::default());
+        surroundings::s22_bounded(found, &mut s22);
+        let secrets = self.memory.secrets.iter().map(String::as_str);
+        surroundings::s25_leftovers(secrets, found, world, &mut s25);
+        self.tally.take("S22 Bounded", world.now(), 0, s22);
+        self.tally.take("S25 Secrets", world.now(), 0, s25);
+    }
+
+    /// The loop stands still.
+    pub(super) fn stalled(&mut self, stall: Stall) {
+        self.stalls.push(stall);
+    }
+
+    /// What must never be seen.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        self.memory.secrets.iter().cloned().collect()
     }
 
     fn check(&mut self, arrival: &Arrival, checks: &[(&'static str, Check)]) {
@@ -147,6 +228,7 @@ impl Oracle {
                     declared,
                     newest,
                     memory: &self.memory,
+                    books: &self.books,
                 };
                 let mut findings = Findings::default();
                 check(&case, &mut findings);
@@ -182,6 +264,27 @@ impl Oracle {
     /// The world answered, and the controller can read it.
     pub(super) fn shown(&mut self, arrival: &Arrival, response: &Response) {
         self.memory.shown(arrival, response, self.declared.newest());
+        let newest = self.declared.newest();
+        let case = Case {
+            arrival,
+            declared: newest,
+            newest,
+            memory: &self.memory,
+            books: &self.books,
+        };
+        let (mut l2, mut l3) = (Findings::default(), Findings::default());
+        match response {
+            Ok(answer) => self.looks.shown(&case, answer, &mut l2, &mut l3),
+            Err(error) if case::is_absence(error) => {}
+            Err(_) => {
+                let account = &arrival.request.caller.account;
+                self.looks.disturb(arrival.world.now(), account, false);
+            }
+        }
+        self.tally
+            .take("L2 Prompt start", arrival.world.now(), arrival.number, l2);
+        self.tally
+            .take("L3 Isolation", arrival.world.now(), arrival.number, l3);
     }
 
     /// Time has passed.
@@ -207,5 +310,10 @@ impl Oracle {
             &mut findings,
         );
         self.tally.take("L1 Eventually stable", world.now(), 0, findings);
+        let (mut l6, mut l7) = (Findings::default(), Findings::default());
+        watch::l6_one_alert(&self.looks, world, &mut l6);
+        surroundings::l7_stalled_loop(&self.stalls, HEARTBEAT_HOST, world, &mut l7);
+        self.tally.take("L6 One alert", world.now(), 0, l6);
+        self.tally.take("L7 Stalled loop", world.now(), 0, l7);
     }
 }

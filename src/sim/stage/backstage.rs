@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::env::VirtualClock;
 use crate::record::{FILE_NAME, Journal};
 use crate::sim::Incarnation;
 use crate::sim::nap::Nap;
+use crate::sim::state::Surroundings;
 
 /// So many pages hold nothing: the disk is full.
 const NO_PAGES: u32 = 1;
@@ -30,6 +32,8 @@ struct Inner {
     machine: VirtualClock,
     state: PathBuf,
     policies: PathBuf,
+    /// What the oracles should know of it.
+    around: Arc<Surroundings>,
     /// The loop's own naps.
     stall: Nap,
     now: Mutex<Now>,
@@ -46,8 +50,14 @@ struct Now {
 }
 
 impl Backstage {
-    pub(super) fn new(machine: VirtualClock, state: &Path, policies: &Path) -> Self {
+    pub(super) fn new(
+        machine: VirtualClock,
+        around: Arc<Surroundings>,
+        state: &Path,
+        policies: &Path,
+    ) -> Self {
         Self(Arc::new(Inner {
+            around,
             machine,
             state: state.to_owned(),
             policies: policies.to_owned(),
@@ -68,16 +78,31 @@ impl Backstage {
 
     /// The process stands still for so long: a paused virtual machine, a swapping one.
     pub fn freeze(&self, duration: Duration) {
+        self.jolt();
         self.with(|now| now.life.iter().for_each(|life| life.freeze(duration)));
     }
 
-    /// The loop stands still for so long, and nothing beside it.
-    pub fn stall(&self, duration: Duration) {
+    /// The loop stands still for so long, and nothing beside it; the heartbeat should tell after `noticed_after`.
+    pub fn stall(&self, duration: Duration, noticed_after: Duration) {
+        self.jolt();
+        let mut stalls = self
+            .0
+            .around
+            .stalls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        stalls.push((duration, noticed_after));
         self.0.stall.take(duration);
+    }
+
+    fn jolt(&self) {
+        self.0.around.jolted.store(true, Ordering::Relaxed);
     }
 
     /// The disk is full, or has room again.
     pub fn fill_disk(&self, full: bool) {
+        self.jolt();
+        self.0.around.unwell.store(full, Ordering::Relaxed);
         self.with(|now| {
             now.is_full = full;
             if let Some(journal) = &now.journal {
@@ -108,6 +133,7 @@ impl Backstage {
 
     /// The controller is told that the policy folder may have changed.
     pub fn reload(&self) {
+        self.jolt();
         // A full mailbox holds a message already, which has the same effect.
         self.with(|now| {
             if let Some(messages) = &now.messages {

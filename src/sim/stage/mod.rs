@@ -4,23 +4,33 @@
 //! survives is in the folder, as on a real machine.
 
 mod backstage;
+mod logbook;
+mod witness;
 
 pub use backstage::Backstage;
+use logbook::Logbook;
+use witness::Witness;
 
+use super::oracle::Leftovers;
 use super::world::builder;
 use super::{Cloud, Crashed, Incarnation};
 use crate::aws::Sdk;
 use crate::controller::{Hands, Ledger, Message, Passed, Pulse, Rounds, run};
 use crate::env::{Clock, Env, VirtualClock};
-use crate::model::Lease;
-use crate::notify::{Notifier, Resolver};
+use crate::model::{Lease, Stamp};
+use crate::notify::{self, Notifier, Resolver};
 use crate::policy::{Config, Secret};
-use crate::record::{Journal, Options, RecordError};
+use crate::record::{FILE_NAME, Journal, Options, RecordError};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tracing::instrument::WithSubscriber as _;
+
+/// Where the heartbeat goes, if the config has one.
+const HEARTBEAT_URL: &str = "https://heartbeat.test/not-a-real-token";
 
 /// The part of it that must never be seen.
 const WEBHOOK_SECRET: &str = "not-a-real-token";
@@ -68,7 +78,12 @@ impl Stage {
         let machine = cloud.clock().machine().clone();
         cloud.keep_secret(WEBHOOK_SECRET);
         Ok(Self {
-            backstage: Backstage::new(machine.clone(), &config.state, &config.policies),
+            backstage: Backstage::new(
+                machine.clone(),
+                cloud.surroundings(),
+                &config.state,
+                &config.policies,
+            ),
             cloud,
             config,
             account: builder::ACCOUNT.to_owned(),
@@ -88,7 +103,12 @@ impl Stage {
         let mut config = self.config.clone();
         config.state = state.to_owned();
         Self {
-            backstage: Backstage::new(machine.clone(), &config.state, &config.policies),
+            backstage: Backstage::new(
+                machine.clone(),
+                self.cloud.surroundings(),
+                &config.state,
+                &config.policies,
+            ),
             cloud: self.cloud.clone(),
             config,
             account: self.account.clone(),
@@ -134,13 +154,14 @@ impl Stage {
             } else {
                 self.max_pages
             },
-            hook: Some(Arc::new(life.clone())),
+            hook: Some(Arc::new(self.witness(life))),
         };
         self.backstage.do_chores().map_err(|error| RecordError::Io {
             path: self.config.state.clone(),
             why: error.to_string(),
         })?;
         let journal = Journal::open(&self.config.state, &env, options).await?;
+        self.witness(life).open();
         *self.present.lock().unwrap_or_else(PoisonError::into_inner) = Some(journal.clone());
         let hands = Hands {
             lease: Lease::Folder,
@@ -201,8 +222,13 @@ impl Stage {
         life: &Incarnation,
         told: mpsc::Receiver<Message>,
         aside: impl Future<Output = ()>,
-        seen: impl FnMut(&Passed),
+        mut seen: impl FnMut(&Passed),
     ) -> Ended {
+        let last_pass = Cell::new(None);
+        let seen = |passed: &Passed| {
+            last_pass.set(Some(Clock::Virtual(self.machine.clone()).now()));
+            seen(passed);
+        };
         // Both the script and whoever is backstage may tell it something.
         let (tell, inbox) = mpsc::channel(1);
         self.backstage.enter(life, tell.clone());
@@ -216,21 +242,75 @@ impl Stage {
             let loop_ = async {
                 tokio::select! { biased; _ = played => {} () = forward(told, tell) => {} }
             };
+            let beat = self.beat(&rounds, &last_pass);
             match &notifier {
                 Some(notifier) => {
-                    tokio::select! { biased; _ = loop_ => {} () = notifier.run() => {} }
+                    let beside = async { tokio::join!(notifier.run(), beat) };
+                    tokio::select! { biased; () = loop_ => {} _ = beside => {} }
                     notifier.flush().await?;
                 }
-                None => loop_.await,
+                None => tokio::select! { biased; () = loop_ => {} () = beat => {} },
             }
             Ok(())
         };
-        let ended = life.run(whole).await;
+        let logbook = Logbook::new(self.machine.clone(), self.cloud.secrets());
+        let ended = life.run(whole).with_subscriber(logbook.clone()).await;
         self.backstage.leave();
+        self.cloud.examine(&self.leftovers(&logbook));
         match ended {
             Ok(Ok(())) => Ended::Orderly,
             Ok(Err(error)) => Ended::NoJournal(error),
             Err(Crashed) => Ended::Crashed,
+        }
+    }
+
+    /// The heartbeat, if there is one; never ends.
+    async fn beat(&self, rounds: &Rounds, last_pass: &Cell<Option<Stamp>>) {
+        let poster = rounds.scopes.sdk().poster();
+        let (Some(heartbeat), Ok(poster)) = (&self.config.heartbeat, poster) else {
+            return std::future::pending().await;
+        };
+        let resolver: Resolver = Arc::new(|_| Ok(Secret::new(HEARTBEAT_URL)));
+        let patience = self.stalled_after();
+        notify::beat(
+            heartbeat,
+            || last_pass.get(),
+            patience,
+            &poster,
+            &resolver,
+            &rounds.env,
+        )
+        .await;
+    }
+
+    /// As production counts: three intervals and a turn of the loop.
+    fn stalled_after(&self) -> Duration {
+        self.config.interval * 3 + Duration::from_secs(60)
+    }
+
+    /// So long after the loop stood still, no heartbeat may be heard any more.
+    pub fn stall_noticed_after(&self) -> Duration {
+        self.stalled_after() + Duration::from_secs(30)
+    }
+
+    fn witness(&self, life: &Incarnation) -> Witness {
+        Witness {
+            cloud: self.cloud.clone(),
+            life: life.clone(),
+            state: self.config.state.clone(),
+        }
+    }
+
+    /// What a life has left: its log, its journal, its outbox.
+    fn leftovers(&self, logbook: &Logbook) -> Leftovers {
+        let file = self.config.state.join(FILE_NAME);
+        let mut journal = std::fs::read(&file).unwrap_or_default();
+        journal.extend(std::fs::read(file.with_extension("db-wal")).unwrap_or_default());
+        Leftovers {
+            lines_per_minute: logbook.lines_per_minute(),
+            log_has_secret: logbook.has_secret(),
+            journal,
+            waiting: witness::waiting(&self.config.state).unwrap_or(0),
         }
     }
 

@@ -62,6 +62,16 @@ fn key(caller: &Caller, name: &'static str) -> (String, String, &'static str) {
     (caller.account.clone(), caller.region.clone(), name)
 }
 
+impl super::World {
+    /// What a call costs: each bucket that it draws on, its size, what flows in per second, and how much it takes.
+    pub fn price(&self, operation: &Operation) -> Vec<(&'static str, f64, f64, f64)> {
+        let costs = costs(operation).into_iter();
+        costs
+            .map(|(name, limit, cost)| (name, limit.capacity, limit.refill_per_second, cost))
+            .collect()
+    }
+}
+
 /// The buckets an operation draws on, and how much of each.
 fn costs(operation: &Operation) -> Vec<Cost> {
     let name = operation.name();

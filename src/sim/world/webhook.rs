@@ -59,6 +59,12 @@ impl World {
             .map_or(&[], |webhook| webhook.posts.as_slice())
     }
 
+    /// Everything that any host has received: by host, oldest first.
+    pub fn all_posts(&self) -> impl Iterator<Item = (&str, &Post)> {
+        let hosts = self.webhooks.iter();
+        hosts.flat_map(|(host, webhook)| webhook.posts.iter().map(move |post| (host.as_str(), post)))
+    }
+
     /// Somebody has received a message since `since` that names `what`.
     pub fn was_told_of(&self, what: &str, since: Timestamp) -> bool {
         let posts = self.webhooks.values().flat_map(|webhook| &webhook.posts);

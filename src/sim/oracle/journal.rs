@@ -1,0 +1,178 @@
+//! What the journal says: S5, S23 and L5. Its rows are read from the file right after each commit, as plain data, and held
+//! against the calls that really arrived.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::case::{Arrival, Case};
+use super::tally::Findings;
+
+/// For so long after its beginning a life counts as one that resumes.
+const RESUMING: Duration = Duration::from_secs(600);
+
+/// One intent, as the journal's file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntentRow {
+    pub id: String,
+    pub operation: String,
+    /// `open`, `ambiguous`, `ended`.
+    pub state: String,
+    pub instances: BTreeSet<String>,
+    pub policy_version: Option<String>,
+    pub reason: Option<String>,
+    /// How it ended: `accepted`, `failed`, …
+    pub outcome: Option<String>,
+    /// Of an accepted one.
+    pub request_id: Option<String>,
+}
+
+/// An intent and what became of it.
+#[derive(Debug)]
+struct Known {
+    row: IntentRow,
+    /// When it had become durable, in true time.
+    durable: Timestamp,
+    /// The call that carried it out.
+    call: Option<u64>,
+}
+
+/// The journal, and the calls that it should account for.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    intents: BTreeMap<String, Known>,
+    /// Lives whose journal is read.
+    lives: BTreeMap<u32, Timestamp>,
+    /// Answered mutations: the request id that the answer carries.
+    request_ids: BTreeMap<u64, String>,
+}
+
+impl Books {
+    /// A life has opened its journal: what is in it counts, whatever was known of another one.
+    pub(super) fn opened(&mut self, now: Timestamp, life: u32, rows: Vec<IntentRow>) {
+        let calls: BTreeMap<String, Option<u64>> = self
+            .intents
+            .iter()
+            .map(|(id, known)| (id.clone(), known.call))
+            .collect();
+        self.lives.insert(life, now);
+        self.intents = rows
+            .into_iter()
+            .map(|row| {
+                let call = calls.get(&row.id).copied().flatten();
+                // What was there before this life is older than it, by a moment at least.
+                let durable = super::earlier(now, Duration::from_millis(1));
+                (row.id.clone(), Known { row, durable, call })
+            })
+            .collect();
+    }
+
+    /// A transaction is durable, after which the latest intents are these. Judges each that ends.
+    pub(super) fn committed(
+        &mut self,
+        now: Timestamp,
+        rows: Vec<IntentRow>,
+        s5: &mut Findings,
+        s23: &mut Findings,
+    ) {
+        for row in rows {
+            let before = self.intents.get(&row.id);
+            let ends = row.state == "ended" && before.is_none_or(|known| known.row != row);
+            if ends {
+                let was = before.map_or("never begun", |known| known.row.state.as_str());
+                s5.require(matches!(was, "open" | "ambiguous"), || {
+                    format!("intent {} ended, and was {was}", row.id)
+                });
+                self.audit(&row, s23);
+            }
+            let known = self.intents.entry(row.id.clone()).or_insert_with(|| Known {
+                row: row.clone(),
+                durable: now,
+                call: None,
+            });
+            known.row = row;
+        }
+    }
+
+    /// The record of an effect says what, why, under which policy, and which request it was.
+    fn audit(&self, row: &IntentRow, s23: &mut Findings) {
+        let call = self.intents.get(&row.id).and_then(|known| known.call);
+        if row.outcome.as_deref() == Some("accepted") {
+            let real = call.and_then(|call| self.request_ids.get(&call));
+            s23.require(
+                row.request_id.is_some() && row.request_id.as_ref() == real,
+                || {
+                    format!(
+                        "intent {} records request {:?}, and call {call:?} was {real:?}",
+                        row.id, row.request_id
+                    )
+                },
+            );
+            let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+            s23.require(said(&row.policy_version) && said(&row.reason), || {
+                format!("intent {} does not say why, or under which policy", row.id)
+            });
+        }
+    }
+
+    pub(super) fn answered(&mut self, call: u64, request_id: &str) {
+        self.request_ids.insert(call, request_id.to_owned());
+    }
+
+    /// The open intent that this mutation carries out, which no call has carried out before.
+    fn intent_of(&self, arrival: &Arrival) -> Option<&Known> {
+        let operation = &arrival.request.operation;
+        let named: BTreeSet<String> = operation.subjects().into_iter().map(str::to_owned).collect();
+        self.intents.values().find(|known| {
+            let row = &known.row;
+            row.state == "open"
+                && known.call.is_none()
+                && row.operation == operation.name()
+                && row.instances == named
+        })
+    }
+
+    /// The mutation is on its way.
+    pub(super) fn sent(&mut self, arrival: &Arrival) {
+        let id = self.intent_of(arrival).map(|known| known.row.id.clone());
+        if let Some(known) = id.and_then(|id| self.intents.get_mut(&id)) {
+            known.call = Some(arrival.number);
+        }
+    }
+
+    fn is_read(&self, arrival: &Arrival) -> bool {
+        self.lives.contains_key(&arrival.incarnation)
+    }
+}
+
+/// A durable intent before each mutation, and one mutation for each.
+pub(super) fn s5_write_ahead(case: &Case, findings: &mut Findings) {
+    if !case.books.is_read(case.arrival) {
+        return;
+    }
+    findings.require(case.books.intent_of(case.arrival).is_some(), || {
+        let operation = case.operation();
+        format!(
+            "no open intent that was not sent before says {} on {:?}",
+            operation.name(),
+            operation.subjects()
+        )
+    });
+}
+
+/// A process that begins after another one replays nothing: what it sends, it has decided itself.
+pub(super) fn l5_resume(case: &Case, findings: &mut Findings) {
+    let (books, arrival) = (case.books, case.arrival);
+    let Some(began) = books.lives.get(&arrival.incarnation) else {
+        return;
+    };
+    let has_predecessor = books.lives.keys().any(|life| *life < arrival.incarnation);
+    if !has_predecessor || *began + RESUMING < arrival.sent {
+        return;
+    }
+    let durable = books.intent_of(arrival).map(|known| known.durable);
+    findings.require(durable.is_none_or(|durable| durable >= *began), || {
+        format!("the intent was there before this life began at {began}")
+    });
+}

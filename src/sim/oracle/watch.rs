@@ -1,0 +1,213 @@
+//! That it gets there in time: L2 and L3, judged whenever the controller is shown instances.
+//!
+//! Both hold for undisturbed stretches alone: a refused call, a fault, a full disk, a suspended machine or another policy
+//! begins a new one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::DAY;
+use super::case::{Case, was_stopped_by_person};
+use super::declared::Declared;
+use super::pause;
+use super::tally::Findings;
+use crate::sim::world::api::Answer;
+use crate::sim::world::{Instance, Scope, State, World, later};
+
+/// Closer together than this, two answers are one look.
+const LOOKS_APART: Duration = Duration::from_secs(10);
+/// Within two looks a start is sent; the third one shows that it was not.
+const LOOKS_TOO_MANY: u32 = 3;
+/// A pass under way, and the grid that quiet services share, may take so much of the next interval.
+const SLACK: Duration = Duration::from_secs(30);
+/// An incident goes on for so long after its last attempt.
+const INCIDENT: Duration = Duration::from_secs(35 * 60);
+
+/// A stopped instance that the controller has been shown.
+#[derive(Debug, Clone)]
+struct Down {
+    stopped: Timestamp,
+    life: u32,
+    since: Timestamp,
+    latest: Timestamp,
+    looks: u32,
+}
+
+/// Looks and disturbances.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    down: BTreeMap<String, Down>,
+    /// Scope and life: when it was last looked at.
+    last: BTreeMap<(Scope, u32), Timestamp>,
+    /// Account, or host of a webhook: when something there last hung.
+    hung: BTreeMap<String, Timestamp>,
+    /// Account: when a call there last went wrong in any way.
+    disturbed: BTreeMap<String, Timestamp>,
+    /// When everything was last disturbed: policies, clocks, disk.
+    jolted: Option<Timestamp>,
+}
+
+impl Looks {
+    /// Something of the controller's own surroundings changed.
+    pub(super) fn jolt(&mut self, now: Timestamp) {
+        self.jolted = Some(now);
+        self.down.clear();
+    }
+
+    /// A call to this account (or webhook's host) went wrong; `hangs`: in that nothing came back for long.
+    pub(super) fn disturb(&mut self, now: Timestamp, whom: &str, hangs: bool) {
+        self.disturbed.insert(whom.to_owned(), now);
+        if hangs {
+            self.hung.insert(whom.to_owned(), now);
+        }
+    }
+
+    pub(super) fn started(&mut self, ids: &[&str]) {
+        self.down.retain(|id, _| !ids.contains(&id.as_str()));
+    }
+
+    fn is_quiet(&self, account: &str, since: Timestamp) -> bool {
+        self.disturbed.get(account).is_none_or(|at| *at < since) && self.jolted.is_none_or(|at| at < since)
+    }
+
+    /// The controller was shown instances.
+    pub(super) fn shown(&mut self, case: &Case, answer: &Answer, l2: &mut Findings, l3: &mut Findings) {
+        let Answer::Instances { items, .. } = answer else {
+            return;
+        };
+        l3_isolation(self, case, l3);
+        let (sent, life) = (case.arrival.sent, case.arrival.incarnation);
+        for shown in items {
+            let Some(down) = eligible(case, shown)
+                .then_some(())
+                .and_then(|()| shown.stop_began)
+            else {
+                self.down.remove(&shown.id);
+                continue;
+            };
+            let quiet = |d: &Down| {
+                d.stopped == down
+                    && d.life == life
+                    && self.is_quiet(&case.arrival.request.caller.account, d.since)
+            };
+            let fresh = Down {
+                stopped: down,
+                life,
+                since: sent,
+                latest: sent,
+                looks: 1,
+            };
+            let mut entry = self
+                .down
+                .get(&shown.id)
+                .filter(|d| quiet(d))
+                .cloned()
+                .unwrap_or(fresh);
+            if later(entry.latest, LOOKS_APART) <= sent {
+                entry.looks += 1;
+                entry.latest = sent;
+                l2.require(entry.looks < LOOKS_TOO_MANY, || {
+                    format!(
+                        "{} is shown stopped since {}, and no start was sent",
+                        shown.id, entry.since
+                    )
+                });
+            }
+            self.down.insert(shown.id.clone(), entry);
+        }
+    }
+}
+
+/// AWS or its guest stopped it, the policy wants it started, and nothing at all stands against that.
+fn eligible(case: &Case, shown: &Instance) -> bool {
+    let (world, declared, memory) = (case.world(), case.newest, case.memory);
+    let Some(truth) = world.instance(&shown.id) else {
+        return false;
+    };
+    let Some((service, slot)) = declared.owner_of(truth) else {
+        return false;
+    };
+    let now = world.now();
+    let tried = memory.attempts.get(&shown.id);
+    let was_tried = tried.is_some_and(|attempts| {
+        let of_day = attempts.iter().filter(|a| a.at + DAY > now).count();
+        of_day > 1 || attempts.back().is_some_and(|a| a.at + INCIDENT > now)
+    });
+    let members = world.instances().filter(|i| {
+        !matches!(i.state, State::Terminated | State::ShuttingDown)
+            && service.slots_of(i).any(|other| other.name == slot.name)
+    });
+    let flag_is_read = declared.pause_parameter.is_none()
+        || memory
+            .pause_reads
+            .get(&case.arrival.incarnation)
+            .is_some_and(|(_, told)| *told);
+    let cap = declared.mutations_per_hour.unwrap_or(usize::MAX);
+    shown.state == State::Stopped
+        && truth.state == State::Stopped
+        && !was_stopped_by_person(truth)
+        && service.starts_stopped
+        && service
+            .account
+            .as_ref()
+            .is_none_or(|account| *account == truth.scope.account)
+        && !slot.idle
+        && !truth.spot
+        && truth.ebs_root
+        && truth.group.is_none()
+        && truth.poison.is_none()
+        && !memory.excused.contains(&shown.id)
+        && !memory.overruled.contains_key(&shown.id)
+        && !was_tried
+        && members.count() <= slot.count
+        && flag_is_read
+        && memory.mutations.len() + 5 < cap
+        && world.staleness() == Default::default()
+        && pause::readable_since(case, truth).is_none()
+}
+
+/// What hangs elsewhere delays no look by more than an interval.
+fn l3_isolation(looks: &mut Looks, case: &Case, findings: &mut Findings) {
+    let (arrival, declared) = (case.arrival, case.newest);
+    let scope = arrival.request.caller.scope();
+    let now = arrival.sent;
+    let Some(before) = looks.last.insert((scope.clone(), arrival.incarnation), now) else {
+        return;
+    };
+    let hung_elsewhere = looks
+        .hung
+        .iter()
+        .any(|(whom, at)| *whom != scope.account && *at >= before && *at < now);
+    if !hung_elsewhere || !looks.is_quiet(&scope.account, before) || !is_declared(declared, &scope) {
+        return;
+    }
+    findings.require(now <= later(before, declared.interval * 2 + SLACK), || {
+        format!(
+            "{scope:?} was looked at {before} and then not before {now}, while {:?} hung",
+            looks.hung.keys()
+        )
+    });
+}
+
+fn is_declared(declared: &Declared, scope: &Scope) -> bool {
+    declared.services.iter().any(|service| service.scope == *scope)
+}
+
+/// No message that asks for a person is told twice, but for those whose first answer was lost. (The other half, that there is
+/// one at all within five minutes, is judged for quarantine.)
+pub(super) fn l6_one_alert(looks: &Looks, world: &World, findings: &mut Findings) {
+    let mut told: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
+    for (host, post) in world.all_posts() {
+        if post.status != Some(200) || !post.body.contains("eeds a person:") {
+            continue;
+        }
+        let before = told.insert((host, post.body.as_str()), post.at);
+        let lost = |since: Timestamp| !looks.is_quiet(host, since);
+        findings.require(before.is_none_or(lost), || {
+            let words: String = post.body.chars().take(160).collect();
+            format!("told twice, at {before:?} and {}: {words}", post.at)
+        });
+    }
+}
