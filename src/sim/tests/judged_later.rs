@@ -1,11 +1,13 @@
 //! Oracles that need more than one call: what changes in between, what is counted, what happens in the end.
 
+use std::collections::BTreeSet;
+
 use tokio::time::sleep;
 
 use super::judged::{Controller, declared, judged};
 use super::*;
 use crate::sim::fault::{Fault, When};
-use crate::sim::oracle::{Declared, Select};
+use crate::sim::oracle::{Declared, IntentRow, Select};
 use crate::sim::world::incident;
 
 /// Green starts and comes up.
@@ -135,7 +137,9 @@ fn s25_a_secret_in_a_request_is_seen() {
 fn only_evaluations_whose_premise_held_are_counted() {
     judged(declared(), |c| async move {
         c.look().await;
-        assert!(c.cloud.premises().values().all(|count| *count == 0));
+        let counted = |(name, count): (&'static str, u64)| (count > 0).then_some(name);
+        let counted: Vec<&str> = c.cloud.premises().into_iter().filter_map(counted).collect();
+        assert_eq!(counted, ["S22 Bounded"], "a look changes nothing");
         c.cloud
             .inject(When::action("StartInstances").once(), Fault::throttled());
         c.start(incident::GREEN).await;
@@ -153,4 +157,115 @@ fn only_evaluations_whose_premise_held_are_counted() {
         assert_eq!(premises.len(), 32);
         c.broken()
     });
+}
+
+#[test]
+fn l2_a_stop_that_is_looked_at_thrice_and_not_healed_is_late() {
+    let looks = |disturbed: bool| {
+        judged(declared(), move |c| async move {
+            // The first one only learns that no pause flag is set.
+            for look in 0..4 {
+                c.look().await;
+                if disturbed && look == 2 {
+                    c.cloud
+                        .inject(When::action("DescribeInstances").once(), Fault::throttled());
+                    let _ = c.ec2.describe_instances().send().await;
+                }
+                sleep(seconds(60)).await;
+            }
+            c.broken()
+        })
+    };
+    assert_eq!(looks(false), ["L2 Prompt start"]);
+    assert_eq!(looks(true), [""; 0], "what is not told cannot be known");
+}
+
+#[test]
+fn s21_reads_beyond_a_quarter_of_the_grant_are_seen_in_the_steady_state() {
+    let reads = |every_ms: u64| {
+        judged(declared(), move |c| async move {
+            healed(&c).await;
+            for _ in 0..120 {
+                let _ = c.ec2.describe_instance_status().max_results(5).send().await;
+                sleep(Duration::from_millis(every_ms)).await;
+            }
+            c.broken()
+        })
+    };
+    assert_eq!(reads(50), ["S21 Budget"]);
+    assert_eq!(reads(250), [""; 0]);
+}
+
+/// The intent that says what a start of green needs.
+fn intent(id: &str, state: &str, request_id: Option<&str>) -> IntentRow {
+    IntentRow {
+        id: id.to_owned(),
+        operation: "StartInstances".to_owned(),
+        state: state.to_owned(),
+        instances: BTreeSet::from([incident::GREEN.to_owned()]),
+        policy_version: Some("1".to_owned()),
+        reason: Some("stopped by AWS".to_owned()),
+        outcome: request_id.map(|_| "accepted".to_owned()),
+        request_id: request_id.map(str::to_owned),
+    }
+}
+
+#[test]
+fn s5_no_intent_no_mutation_and_one_mutation_an_intent() {
+    let starts = |intents: usize| {
+        judged(declared(), move |c| async move {
+            c.cloud.journal_opened(1, Vec::new());
+            for n in 0..2 {
+                if n < intents {
+                    c.cloud
+                        .journal_committed(vec![intent(&format!("intent-{n}"), "open", None)]);
+                }
+                c.cloud
+                    .inject(When::action("StartInstances").once(), Fault::throttled());
+                c.look().await;
+                c.start(incident::GREEN).await;
+                sleep(seconds(60)).await;
+            }
+            c.broken()
+        })
+    };
+    assert_eq!(starts(2), [""; 0]);
+    assert_eq!(starts(1), ["S5 Write-ahead"], "one intent, sent twice");
+    assert_eq!(starts(0), ["S5 Write-ahead"]);
+}
+
+#[test]
+fn s5_and_s23_an_intent_ends_once_and_names_the_request() {
+    let ends = |request_id: &'static str, twice: bool| {
+        judged(declared(), move |c| async move {
+            c.cloud.journal_opened(1, Vec::new());
+            c.cloud.journal_committed(vec![intent("intent-1", "open", None)]);
+            c.look().await;
+            c.start(incident::GREEN).await;
+            c.cloud
+                .journal_committed(vec![intent("intent-1", "ended", Some(request_id))]);
+            if twice {
+                c.cloud
+                    .journal_committed(vec![intent("intent-1", "ended", Some("another"))]);
+            }
+            c.broken()
+        })
+    };
+    assert_eq!(ends("invented", false), ["S23 Audit"]);
+    assert!(ends("invented", true).contains(&"S5 Write-ahead"));
+}
+
+#[test]
+fn l5_what_an_earlier_life_had_begun_is_not_replayed() {
+    let broken = judged(declared(), |c| async move {
+        c.cloud.journal_opened(1, Vec::new());
+        c.cloud.journal_committed(vec![intent("intent-1", "open", None)]);
+        sleep(seconds(60)).await;
+        c.cloud.journal_opened(2, vec![intent("intent-1", "open", None)]);
+        let c = Controller::new(&c.cloud, &Incarnation::controller(2));
+        c.look().await;
+        c.start(incident::GREEN).await;
+        c.broken()
+    });
+    assert_eq!(broken, ["L5 Resume"]);
 }
