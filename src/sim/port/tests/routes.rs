@@ -292,3 +292,24 @@ fn a_reset_begins_anew_with_an_empty_world() {
         assert_eq!((&state["seed"], &state["faults"]), (&5.into(), &0.into()));
     });
 }
+
+#[test]
+fn the_health_of_a_target_is_shown_as_it_was_set_for_as_long_as_it_was_said() {
+    served(async |served| {
+        let fields = format!(r#"{{"group": "tis-prod", "id": "{}", "action": "#, incident::BLUE);
+        let act = async |rest: &str| served.post("/_sim/target", &format!("{fields}{rest}}}")).await;
+        let set = act(r#""health", "health": "timeout", "seconds": 60"#).await;
+        assert_eq!(set["health"], "unhealthy");
+        let health = || {
+            served.port.act(|state| {
+                let group = state.world.target_group("tis-prod").unwrap();
+                group.health_of(incident::BLUE, 8080).names().0
+            })
+        };
+        served.post("/_sim/advance", r#"{"seconds": 59}"#).await;
+        assert_eq!(health(), "unhealthy");
+        served.post("/_sim/advance", r#"{"seconds": 2}"#).await;
+        assert_eq!(health(), "healthy");
+        assert_eq!(act(r#""deregister""#).await["health"], "draining");
+    });
+}
