@@ -172,7 +172,10 @@ def a_dry_run_says_that_it_would_have_succeeded_and_does_nothing(aws):
 @case
 def listings_come_in_pages_that_follow_each_other(aws):
     image = aws.image()
-    made = {aws.launch(image=image, settled=False) for _ in range(7)}
+    made = set()
+    for _ in range(7):
+        made.add(aws.launch(image=image, settled=False))
+        aws.advance(2)  # or the bucket of RunInstances is empty
     pages = aws.ec2.pages("describe_instances", PaginationConfig={"PageSize": 5})
     aws.equal([len(page["Reservations"]) for page in pages], [5, 2])
     aws.equal(set(ids_of(pages[0]) + ids_of(pages[1])), made)
@@ -210,7 +213,7 @@ def filters_choose_by_tag_state_and_wildcard(aws):
     aws.equal(ids_of(aws.ec2.describe_instances(Filters=named)), sorted([blue, green]))
     aws.equal(ids_of(aws.ec2.describe_instances(Filters=[{"Name": "tag-key", "Values": ["Name"]}])), sorted([blue, green]))
     aws.equal(found(instance_state_name=["stopped"]), [green])
-    aws.equal(found(instance_state_name=["pending", "running"], image_id=[image]), [blue])
+    aws.equal(found(instance_state_name=["pending", "running"]), [blue])
     aws.equal(found(instance_id=[blue]), [blue])
     aws.equal(found(instance_state_name=["terminated"]), [])
 

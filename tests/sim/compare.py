@@ -16,6 +16,7 @@ IP = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?!/)")
 DNS = re.compile(r"\b(?:ip|ec2)-\d+(?:-\d+){3}\.[a-z0-9.-]+")
 MAC = re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| GMT|\+00:00)?")
+UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 ZONE_ID = re.compile(r"\b[a-z]{3,4}\d-az\d\b")
 PRINCIPAL = re.compile(r"\b(?P<kind>AKIA|ASIA|AROA|AIDA)[A-Z0-9]{8,}\b")
 # Members that are made up anew each time and mean nothing.
@@ -53,6 +54,7 @@ class Names:
 
     def text(self, text, learn):
         text = TIME.sub("<time>", text)
+        text = UUID.sub("<uuid>", text)
         text = ZONE_ID.sub("<zone id>", text)
         text = MAC.sub("<mac>", text)
         text = DNS.sub("<dns>", text)

@@ -7,7 +7,12 @@ of AWS but was not verified here (K). A row that no case meets any more fails th
 # Operations that cases use and that the simulation does not have yet: these cases are skipped, with this reason. A row
 # whose operation is there fails the tests, so that the cases run from that day on.
 AWAITED = {
-    "ec2.RunInstances": "launches over the API come with the room of instances",
+    **dict.fromkeys(
+        (
+            "ec2.RunInstances", "ec2.RebootInstances", "ec2.DescribeInstanceAttribute", "ec2.ModifyInstanceAttribute",
+        ),
+        "comes with the room of instances",
+    ),
 }
 
 # Cases that end otherwise on moto, as a whole.
@@ -95,6 +100,43 @@ OPERATIONS_NOT_ON_MOTO = {
 # (operations, path in the answer, `sim only` | `moto only` | `value`, why the simulated AWS is right); `*` is anything,
 # `a|b` is either.
 ANSWERS = [
+    # Instances.
+    (
+        "ec2.RunInstances|ec2.DescribeInstances",
+        "*Architecture|*CapacityReservationSpecification|*CpuOptions|*EnaSupport|*EnclaveOptions|*HibernationOptions"
+        "|*MaintenanceOptions|*PlatformDetails|*PrivateDnsNameOptions|*UsageOperation|*VirtualizationType"
+        "|*Placement.AvailabilityZoneId|*PrivateIpAddresses[].PrivateDnsName|*SecurityGroups", "sim only",
+        "AWS sends them of every instance (D); moto leaves them out",
+    ),
+    (
+        "ec2.RunInstances|ec2.DescribeInstances", "*DeviceName", "value",
+        "moto forgets the image's block devices and shows a constant",
+    ),
+    ("ec2.RunInstances", "*Ebs.Status", "value", "a new instance's volume is `attaching` at first (D)"),
+    (
+        "ec2.RunInstances|ec2.DescribeInstances", "*Association.IpOwnerId", "value",
+        "an address that is assigned automatically is amazon's (D)",
+    ),
+    (
+        "ec2.RunInstances|ec2.DescribeInstances", "*NetworkInterfaces[].Attachment.DeleteOnTermination", "value",
+        "an interface that a launch made ends with its instance (D)",
+    ),
+    (
+        "ec2.RunInstances|ec2.DescribeInstances", "*NetworkInterfaces[].Description", "moto only",
+        "an interface that a launch made has no description (D)",
+    ),
+    (
+        "ec2.RunInstances|ec2.DescribeInstances", "*SriovNetSupport", "moto only",
+        "AWS sends it only of images that have it set (D)",
+    ),
+    ("ec2.DescribeInstances", "*StateTransitionReason", "value", "AWS writes GMT after the time (R); moto UTC"),
+    ("ec2.DescribeInstanceStatus", "*AttachedEbsStatus", "sim only", "AWS's third check (D); moto has two"),
+    (
+        "ec2.GetLaunchTemplateData", "*Ebs.Encrypted|*Ebs.VolumeType", "sim only",
+        "the disk as it is (D); moto leaves it out",
+    ),
+    ("ec2.GetLaunchTemplateData", "LaunchTemplateData.*", "moto only", "settings at their defaults, which need no line"),
+    ("ec2.GetLaunchTemplateData", "*DeviceName", "value", "moto says `string`"),
     # Images.
     ("ec2.DescribeImages", "*Architecture", "sim only", "every image has one (D); moto leaves it out"),
     (
@@ -117,7 +159,15 @@ ANSWERS = [
         "ec2.*Volume*", "*Throughput|*MultiAttachEnabled|*AvailabilityZoneId|*TargetVolumeType|*OriginalVolumeType"
         "|*TargetIops|*OriginalIops", "sim only", "AWS sends them (D); moto leaves them out",
     ),
+    ("ec2.*Volume*", "*DeleteOnTermination|*Iops", "sim only", "AWS sends them (D); moto leaves them out"),
+    ("ec2.CreateSnapshots", "*Progress", "value", "a snapshot is `pending` at first, at 0% (D)"),
+    ("ec2.CreateSnapshots", "*State", "sim only", "AWS sends it (M)"),
+    ("ec2.DescribeImages", "*SriovNetSupport", "sim only", "an image of an instance that has it has it too (D)"),
+    ("ec2.AttachNetworkInterface", "NetworkCardIndex", "moto only", "one card is all that is modelled"),
+    ("ec2.*NetworkInterface*", "*RequesterId", "moto only", "AWS sends it of interfaces that a service made (D)"),
     # Load balancing.
+    ("elbv2.*LoadBalancer|elbv2.*LoadBalancers", "*SecurityGroups", "sim only", "without any, the VPC's default (D)"),
+    ("elbv2.DescribeTargetHealth", "*HealthCheckPort", "value", "the port itself (D), not the word `traffic-port`"),
     (
         "elbv2.*Listener*|elbv2.*Rule*", "*.ForwardConfig", "sim only",
         "AWS answers both forms of a forward, whichever was sent (D)",
