@@ -176,6 +176,7 @@ def listings_come_in_pages_that_follow_each_other(aws):
     for _ in range(7):
         made.add(aws.launch(image=image, settled=False))
         aws.advance(2)  # or the bucket of RunInstances is empty
+    aws.settle(list(made), "running")
     pages = aws.ec2.pages("describe_instances", PaginationConfig={"PageSize": 5})
     aws.equal([len(page["Reservations"]) for page in pages], [5, 2])
     aws.equal(set(ids_of(pages[0]) + ids_of(pages[1])), made)
