@@ -65,6 +65,8 @@ pub(super) struct Memory {
     pub(super) attempts: BTreeMap<String, VecDeque<Attempt>>,
     /// Instances that only a person can heal.
     pub(super) excused: BTreeSet<String>,
+    /// How many starts of an instance were sent, whatever came of them.
+    pub(super) tries: BTreeMap<String, usize>,
     /// What must never be seen.
     pub(super) secrets: BTreeSet<String>,
     /// Quarantine of this service was last ended then: by a person, or by another policy.
@@ -83,6 +85,7 @@ impl Memory {
         let mut services = Vec::new();
         for id in arrival.request.operation.subjects() {
             self.own_writes.insert(id.to_owned(), now);
+            *self.tries.entry(id.to_owned()).or_default() += 1;
             let Some(instance) = arrival.world.instance(id) else {
                 continue;
             };

@@ -113,10 +113,10 @@ fn is_to_be_healed(
     });
     let can_hold = instance.failing_starts == 0
         && matches!(instance.app, App::Serving | App::Broken | App::BootsForever);
-    let was_tried = memory.attempts.get(&instance.id).is_some_and(|attempts| {
-        let for_nothing = attempts.iter().filter(|attempt| attempt.failed).count();
-        for_nothing >= service.attempts.min(service.attempts_per_day)
-    });
+    // Refused starts count as well, and so does one that held for a while: whether the counts that led to a quarantine
+    // were right is judged where it is known what became of each start (S11).
+    let tries = memory.tries.get(&instance.id).copied().unwrap_or(0);
+    let was_tried = tries >= service.attempts.min(service.attempts_per_day);
     wanted
         && !slot.idle
         && !instance.spot
