@@ -51,8 +51,12 @@ impl Dice {
 /// The night of this seed.
 pub fn night(seed: u64, storm: Storm) -> Night {
     let mut dice = Dice::new(seed);
-    let fleet = fleet(&mut dice);
+    let mut fleet = fleet(&mut dice);
     let settings = settings(&mut dice);
+    fleet
+        .services
+        .iter_mut()
+        .for_each(|service| service.told &= settings.channel);
     let storm_s = storm.hours * 3600;
     let mut classes: Vec<Class> = Class::ALL.into_iter().filter(|_| dice.one_in(3)).collect();
     if classes.is_empty() || !dice.one_in(8) {
@@ -86,14 +90,15 @@ pub fn night(seed: u64, storm: Storm) -> Night {
 }
 
 fn settings(dice: &mut Dice) -> Settings {
-    let interval_s = match dice.below(4) {
+    let interval_s = match dice.below(6) {
         0 => 60,
         1 => dice.within(60, 300),
-        _ => dice.within(60, 900),
+        _ => dice.within(120, 900),
     };
     Settings {
         interval_s,
         mutations_per_hour: if dice.one_in(6) { dice.within(1, 8) } else { 60 },
         parameter: dice.one_in(3),
+        channel: !dice.one_in(3),
     }
 }

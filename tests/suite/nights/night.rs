@@ -23,6 +23,8 @@ pub struct Settings {
     pub mutations_per_hour: u32,
     /// There is a pause parameter.
     pub parameter: bool,
+    /// There is a channel to tell people by.
+    pub channel: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

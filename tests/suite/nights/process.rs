@@ -2,9 +2,11 @@
 //! stays down.
 
 use keepgreen::controller::Message;
+use keepgreen::decide::Hold;
 use keepgreen::record::Journal;
 use keepgreen::sim::{CrashPhase, Ended, Incarnation, Stage};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -33,6 +35,8 @@ struct Inner {
     faults: Vec<String>,
     lives: u32,
     crashes: u32,
+    /// What the latest pass over each service did not do, and why.
+    held: BTreeMap<String, Vec<Hold>>,
 }
 
 impl Process {
@@ -60,6 +64,10 @@ impl Process {
             }
             let ended = stage
                 .hear(&life, told, |passed| {
+                    if let Some(plan) = &passed.plan {
+                        let service = passed.service.to_string();
+                        self.0.borrow_mut().held.insert(service, plan.holds.clone());
+                    }
                     if passed.trouble.as_ref().is_some_and(|why| why.contains(PANICKED)) {
                         let what = format!("a pass over {} panicked", passed.service);
                         self.0.borrow_mut().faults.push(what);
@@ -154,6 +162,22 @@ impl Process {
     /// What the process did that no process should.
     pub fn faults(&self) -> Vec<String> {
         self.0.borrow().faults.clone()
+    }
+
+    /// What the controller itself said in the end about what it did not do, a line each.
+    pub fn last_words(&self) -> String {
+        let inner = self.0.borrow();
+        let holds = inner
+            .held
+            .iter()
+            .flat_map(|(service, holds)| holds.iter().map(move |hold| (service, hold)));
+        holds
+            .map(|(service, hold)| {
+                let instance = hold.instance.as_ref().map(ToString::to_string);
+                let instance = instance.unwrap_or_default();
+                format!("{service} {} {instance}: {}\n", hold.slot, hold.reason.sentence())
+            })
+            .collect()
     }
 
     pub fn lives(&self) -> u32 {

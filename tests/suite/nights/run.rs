@@ -85,10 +85,11 @@ async fn through(night: &Night, folder: &Path) -> Report {
     stage.config.interval = Duration::from_secs(settings.interval_s.into());
     stage.config.limits.mutations_per_hour = settings.mutations_per_hour;
     stage.config.pause_parameter = settings.parameter.then(|| PARAMETER.to_owned());
-    let channel = Channel::Slack {
-        webhook: SecretRef::Env("HOOK".to_owned()),
-    };
-    stage.config.channels.insert(CHANNEL.into(), channel);
+    if settings.channel {
+        let webhook = SecretRef::Env("HOOK".to_owned());
+        let channel = Channel::Slack { webhook };
+        stage.config.channels.insert(CHANNEL.into(), channel);
+    }
     let cap = usize::try_from(settings.mutations_per_hour).unwrap_or(usize::MAX);
     let office = Office::open(&night.fleet, &stage, cap);
     cloud.keep_secret(WEBHOOK_URL);
@@ -122,7 +123,11 @@ fn report(night: &Night, stage: &Stage, meddler: &Meddler, process: &Process) ->
         story: if found.is_empty() {
             String::new()
         } else {
-            stage.cloud.story()
+            format!(
+                "{}\nWhat the controller holds back in the end:\n{}",
+                stage.cloud.story(),
+                process.last_words()
+            )
         },
         broken: found,
         hash: hash(stage),
