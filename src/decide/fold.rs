@@ -1,8 +1,8 @@
 //! Takes one look into the memory of its service: since when something ails, whether an attempt healed, when an
 //! incident begins and ends. Pure: the memory that goes in and the look decide the memory that comes out.
 //!
-//! Time is added up look by look from the boot clock while one process runs, and from the wall clock, never backwards
-//! and at most [`MOST_BETWEEN_LOOKS`], over a restart.
+//! Time is added up look by look from the boot clock while one process runs. Over a restart it is the lesser of what the wall
+//! clock and the boot clock say, never backwards and at most [`MOST_BETWEEN_LOOKS`].
 
 use super::claims::{Claims, Owner};
 use super::verdict::{Health, Verdict, checks_are_ok, verdict};
@@ -128,6 +128,15 @@ pub(super) struct Tick {
     pub counts: bool,
 }
 
+/// The time between two looks of two processes, at least: whose clock was set meanwhile, or whose machine booted anew, is
+/// not known. A wall clock that was back for a moment before a restart must not cut a person's grace short.
+fn over_a_restart(last: &Stamp, begun: &Stamp) -> Duration {
+    let by_wall = Duration::try_from(begun.wall.duration_since(last.wall)).unwrap_or(Duration::ZERO);
+    // The boot clock goes on over a restart of the process alone; if the machine booted anew, it began at zero.
+    let by_boot = begun.boot.checked_sub(last.boot).unwrap_or(Duration::MAX);
+    by_wall.min(by_boot).min(MOST_BETWEEN_LOOKS)
+}
+
 impl Tick {
     fn between(memory: &ServiceMemory, seen: &Seen<'_>) -> Self {
         let begun: Stamp = seen.look.begun;
@@ -138,16 +147,10 @@ impl Tick {
                 counts: true,
             };
         };
-        let same_process = memory.incarnation == seen.incarnation;
-        let elapsed = if same_process {
+        let elapsed = if memory.incarnation == seen.incarnation {
             begun.since(&last)
         } else {
-            Duration::try_from(begun.wall.duration_since(last.wall)).unwrap_or(Duration::ZERO)
-        };
-        let elapsed = if same_process {
-            elapsed
-        } else {
-            elapsed.min(MOST_BETWEEN_LOOKS)
+            over_a_restart(&last, &begun)
         };
         let counts = elapsed >= LEAST_BETWEEN_LOOKS.min(seen.interval);
         Self {

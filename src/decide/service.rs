@@ -4,7 +4,7 @@ use super::claims::{Claims, Owner};
 use super::fold::{LEAST_BETWEEN_LOOKS, LOOKS_FOR_ABSENCE, members, true_coverage};
 use super::hold::{Hold, HoldReason};
 use super::plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
-use super::remedy::{Case, Proposal, chosen, paused_by_tag};
+use super::remedy::{Case, Proposal, chosen, is_ours_to_start, paused_by_tag};
 use super::verdict::{Verdict, target_of, verdict};
 use super::{findings, notices};
 use crate::model::{
@@ -229,6 +229,8 @@ fn surplus(
         let in_traffic = remembered.and_then(|memory| memory.last_in_traffic);
         let registered = is_registered(input.look, slot, instance);
         std::cmp::Reverse((
+            // One that others start takes no place from one that can be started.
+            is_ours_to_start(instance),
             in_traffic,
             registered,
             instance.launched_at,

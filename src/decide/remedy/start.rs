@@ -5,7 +5,9 @@
 
 use super::{Case, Proposal, Remedy, gates};
 use crate::decide::hold::HoldReason;
-use crate::model::{AilmentKind, Incident, InstanceState, Lifecycle, Mutant, RepairId, RootDevice, StartOf};
+use crate::model::{
+    AilmentKind, Incident, Instance, InstanceState, Lifecycle, Mutant, RepairId, RootDevice, StartOf,
+};
 use std::time::Duration;
 
 /// The least grace of a person's stop that could not be announced to anybody.
@@ -56,6 +58,17 @@ fn not_startable(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
             });
         }
     }
+    of_others(instance, holds);
+}
+
+/// Whether keepgreen ever starts an instance of its kind: neither AWS nor an Auto Scaling group decides when it runs.
+pub(crate) fn is_ours_to_start(instance: &Instance) -> bool {
+    let mut holds = Vec::new();
+    of_others(instance, &mut holds);
+    holds.is_empty()
+}
+
+fn of_others(instance: &Instance, holds: &mut Vec<HoldReason>) {
     match &instance.lifecycle {
         Lifecycle::OnDemand | Lifecycle::Scheduled | Lifecycle::CapacityBlock => {}
         Lifecycle::Spot => holds.push(HoldReason::Spot),

@@ -435,3 +435,41 @@ fn a_restart_forgets_no_grace_and_a_day_offline_is_not_a_day_of_evidence() {
     night.pass_time(62);
     assert_eq!(started(&night.plan()), [GREEN]);
 }
+
+#[test]
+fn a_clock_that_was_back_before_a_restart_cuts_no_grace_short() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Client.UserInitiatedShutdown");
+    night.now = night
+        .now
+        .saturating_sub(jiff::SignedDuration::from_mins(20))
+        .unwrap();
+    night.plan();
+    // Right again, and a new process on the same machine.
+    night.now = night
+        .now
+        .saturating_add(jiff::SignedDuration::from_mins(20))
+        .unwrap();
+    "second".clone_into(&mut night.incarnation);
+    night.pass_time(60);
+    assert!(night.plan().steps.is_empty(), "one minute has passed");
+    night.pass_time(15 * 60);
+    assert_eq!(started(&night.plan()), [GREEN]);
+}
+
+#[test]
+fn what_others_start_takes_no_place_from_what_can_be_started() {
+    let mut night = Night::of(tis(""));
+    let mut spot = stopped(
+        running("i-0000000000000000c", "tis-prod-green"),
+        "Server.SpotInstanceShutdown",
+    );
+    // The later launch would put it first.
+    spot.launched_at = Some("2026-11-10T00:00:00Z".parse().unwrap());
+    spot.lifecycle = crate::model::Lifecycle::Spot;
+    night.instances.push(spot);
+    night.stop(GREEN, "Server.ScheduledStop");
+    night.instance(GREEN).launched_at = Some("2026-11-01T00:00:00Z".parse().unwrap());
+    night.targets.clear();
+    assert_eq!(started(&night.plan()), [GREEN]);
+}

@@ -81,7 +81,7 @@ pub(super) fn l1_eventually_stable(
         let had_time = later(since, STABLE_WITHIN) < world.now();
         if instance.state == State::Stopped
             && had_time
-            && is_to_be_healed(world, service, slot, instance, memory)
+            && is_to_be_healed(world, declared, (service, slot), instance, memory)
         {
             let reason = instance.reason.as_ref().map_or("", |reason| reason.code.as_str());
             findings.require(false, || {
@@ -94,8 +94,8 @@ pub(super) fn l1_eventually_stable(
 /// The policy wants it started, and nothing that lasts stands against it.
 fn is_to_be_healed(
     world: &World,
-    service: &Service,
-    slot: &Slot,
+    declared: &Declared,
+    (service, slot): (&Service, &Slot),
     instance: &Instance,
     memory: &Memory,
 ) -> bool {
@@ -109,7 +109,8 @@ fn is_to_be_healed(
     };
     let up = world.instances().filter(|i| {
         let is_up = matches!(i.state, State::Running | State::Pending);
-        is_up && service.slots_of(i).any(|other| other.name == slot.name)
+        let owner = declared.owner_of(i);
+        is_up && owner.is_some_and(|(of, other)| of.name == service.name && other.name == slot.name)
     });
     let can_hold = instance.failing_starts == 0
         && matches!(instance.app, App::Serving | App::Broken | App::BootsForever);

@@ -177,7 +177,10 @@ fn is_surely_up(case: &Case, service: &Service, slot: &Slot, instance: &Instance
             .iter()
             .all(|i| matches!(i.state, State::Running | State::Pending) && slot.selects(i))
     };
-    service.slots_of(instance).any(|s| s.name == slot.name) && was_shown() && was_up()
+    // One that several slots claim is nobody's, and fills none of them.
+    let owner = case.declared.owner_of(instance);
+    let is_its = owner.is_some_and(|(of, s)| of.name == service.name && s.name == slot.name);
+    is_its && was_shown() && was_up()
 }
 
 /// A dry run puts no writing request on the wire at all.

@@ -1,1 +1,87 @@
-//! Nights that once were bad, each shrunk to what it takes.
+//! Nights that once were bad, each shrunk to what it takes, with what was wrong in a sentence.
+
+use super::fleet::{Fleet, Kind, Operator, Place, Select, Server, Service, Slot, StopBy};
+use super::night::{Disturbance, Night, Settings, What};
+use super::run::run;
+
+/// One service with one slot of as many servers as there are kinds, `count` of which it should have.
+fn night(count: u32, kinds: &[Kind], disturbances: &[(u32, What)]) -> Night {
+    let slot = Slot {
+        of: 0,
+        select: Select::Name,
+        count,
+        idle: false,
+        groups: Vec::new(),
+    };
+    let service = Service {
+        place: Place::Home,
+        slots: vec![slot],
+        starts_stopped: true,
+        operator: Operator::Start,
+        operator_grace_s: 1800,
+        boot_s: 600,
+        attempts: 3,
+        attempts_per_day: 6,
+        cooldown_s: 120,
+        told: true,
+        says_where: false,
+    };
+    let server = |(zone, kind): (usize, &Kind)| Server {
+        service: 0,
+        of: 0,
+        zone,
+        kind: *kind,
+        stopped: None,
+        also: None,
+    };
+    let disturbance = |(at_s, what): &(u32, What)| Disturbance {
+        at_s: *at_s,
+        what: what.clone(),
+    };
+    Night {
+        seed: 1,
+        fleet: Fleet {
+            services: vec![service],
+            servers: kinds.iter().enumerate().map(server).collect(),
+            groups: Vec::new(),
+        },
+        settings: Settings {
+            interval_s: 60,
+            mutations_per_hour: 60,
+            parameter: false,
+            channel: true,
+        },
+        storm_s: 7200,
+        disturbances: disturbances.iter().map(disturbance).collect(),
+    }
+}
+
+fn ends_well(night: &Night) {
+    let report = run(night);
+    assert!(report.broken.is_empty(), "{:#?}\n{}", report.broken, report.story);
+}
+
+/// Two of three were wanted; the Spot instance, which nothing may start, was counted as one of them, and the third stayed
+/// stopped for ever as surplus.
+#[test]
+fn what_cannot_be_started_takes_no_place_from_what_can() {
+    let kinds = [Kind::Spot, Kind::OnDemand, Kind::OnDemand];
+    let by = StopBy::SpotShutdown;
+    ends_well(&night(2, &kinds, &[(891, What::StopAll { by })]));
+}
+
+/// While the wall clock was eight minutes back a look was journaled; the next process took the clock's return for time that
+/// the person's stop had lasted, and undid it too early.
+#[test]
+fn a_wall_clock_that_returns_over_a_restart_is_no_time_passed() {
+    let stop = What::Stop {
+        server: 0,
+        by: StopBy::Person,
+    };
+    let back = What::WallClock {
+        forward_s: -475,
+        lasts_s: 34,
+    };
+    let disturbances = [(958, back), (964, stop), (983, What::Restart { down_s: 125 })];
+    ends_well(&night(1, &[Kind::OnDemand], &disturbances));
+}
