@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::DAY;
 use super::case::{Case, was_stopped_by_person};
 use super::declared::Declared;
 use super::pause;
 use super::tally::Findings;
+use super::{DAY, HOUR};
 use crate::sim::world::api::Answer;
 use crate::sim::world::{Instance, Scope, State, World, later};
 
@@ -135,6 +135,11 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
         let of_day = attempts.iter().filter(|a| a.at + DAY > now).count();
         of_day > 1 || attempts.back().is_some_and(|a| a.at + INCIDENT > now)
     });
+    // A start that AWS refused is repeated at the cooldown, not at the next look.
+    let cools_down = memory
+        .own_writes
+        .get(&shown.id)
+        .is_some_and(|at| *at + HOUR > now);
     let members = world.instances().filter(|i| {
         !matches!(i.state, State::Terminated | State::ShuttingDown)
             && service.slots_of(i).any(|other| other.name == slot.name)
@@ -161,6 +166,7 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
         && !memory.excused.contains(&shown.id)
         && !memory.overruled.contains_key(&shown.id)
         && !was_tried
+        && !cools_down
         && members.count() <= slot.count
         && flag_is_read
         && memory.mutations.len() + 5 < cap

@@ -238,7 +238,8 @@ impl Stage {
             let pulse = Pulse::default();
             let notifier = self.notifier(&rounds);
             let stall = self.backstage.stall_order();
-            let played = async { tokio::join!(stall.run(run(&rounds, inbox, &pulse, seen)), aside) };
+            let played =
+                async { tokio::join!(stall.run(Box::pin(run(&rounds, inbox, &pulse, seen))), aside) };
             let loop_ = async {
                 tokio::select! { biased; _ = played => {} () = forward(told, tell) => {} }
             };
@@ -254,7 +255,8 @@ impl Stage {
             Ok(())
         };
         let logbook = Logbook::new(self.machine.clone(), self.cloud.secrets());
-        let ended = life.run(whole).with_subscriber(logbook.clone()).await;
+        // On the heap: a debug build's future of a whole controller would fill a test's stack.
+        let ended = life.run(Box::pin(whole)).with_subscriber(logbook.clone()).await;
         self.backstage.leave();
         self.cloud.examine(&self.leftovers(&logbook));
         match ended {

@@ -51,8 +51,20 @@ fn every_class_leaves_a_trace_and_breaks_nothing() {
         broken.extend(violations.into_iter().map(|what| format!("{class:?}: {what}")));
     }
     assert!(broken.is_empty(), "{broken:#?}");
-    // A single small service is listed on one page.
-    assert_eq!(without_trace, BTreeSet::from(["page n fails"]));
+    // The trace has calls and statuses, not what answers say: these change none of them here. A small service is listed on one
+    // page; green is neither running when it is to be stopped nor stopped when it is to be started; blue and green are asked
+    // for by the same calls whichever has which name; the rest is survived without a further call.
+    let silent = [
+        "a person starts it",
+        "a person stops it",
+        "flaps just outside the success window",
+        "page n fails",
+        "policy reloaded",
+        "slots swap",
+        "stale read",
+        "unknown enum member",
+    ];
+    assert_eq!(without_trace, BTreeSet::from(silent));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Paused by each source, at any moment of the repair: nothing further is sent within a second of its being readable.
 
 use super::stage::*;
+use keepgreen::sim::oracle::Declared;
 use keepgreen::sim::world::Scope;
 use keepgreen::sim::world::builder::incident::GREEN;
 use keepgreen::sim::world::builder::{ACCOUNT, REGION};
@@ -12,6 +13,16 @@ const PARAMETER: &str = "/keepgreen/pause";
 
 fn with_parameter(stage: &mut Stage) {
     stage.config.pause_parameter = Some(PARAMETER.to_owned());
+    stage.cloud.declare(told(stage));
+}
+
+/// What is declared: with the parameter, if the config has it.
+fn told(stage: &Stage) -> Declared {
+    let name = stage.config.pause_parameter.clone();
+    Declared {
+        pause_parameter: name.map(|name| (Scope::new(ACCOUNT, REGION), name)),
+        ..declared()
+    }
 }
 
 /// Sets the flag at the first answer of `action` after the stop; no start may be sent then.
@@ -20,7 +31,7 @@ async fn paused_at(
     action: &str,
     set: impl Fn(&mut keepgreen::sim::world::World) + Send + 'static,
 ) -> usize {
-    stage.cloud.declare(declared());
+    stage.cloud.declare(told(stage));
     stage
         .cloud
         .world(|world| world.stop_by_aws(GREEN, "Server.ScheduledStop"));
