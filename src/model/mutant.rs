@@ -8,96 +8,73 @@
 //! A mutant is not a feature: keep each to one condition at the place of the mistake. One that no ordinary night notices
 //! points at an oracle that is blind, or at a night that is too quiet.
 
-/// One deliberate bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mutant {
-    /// observe: a listing whose page failed passes for the whole (cloud-custodian#4949).
-    FailedPageIsTheEnd,
-    /// observe: only running instances are asked for.
-    StoppedAreNotAskedFor,
-    /// observe: the look that admits a mutation is as old as its answer, not as its question: a slow one passes for fresh.
-    LookIsAsOldAsItsAnswer,
-    /// observe: no service's look is ready before every part of every service's is.
-    OneWaitsForAll,
-    /// decide: a stop counts as AWS's, whoever asked for it (instance-scheduler-on-aws#454).
-    StopsAreAllOfAws,
-    /// decide: of several slots that select an instance the first one has it.
-    FirstClaimWins,
-    /// decide: an incident is over as soon as its instance is healthy once (cluster-api#7353).
-    HealthyOnceIsHealed,
-    /// decide: an instance's own pause tag is not heeded.
-    PauseTagIsIgnored,
-    /// decide: a slot starts all that it selects, beyond its count.
-    SurplusIsStarted,
-    /// decide: a person's stop is undone at once.
-    GraceIsSkipped,
-    /// decide: an alert's key has the time of its look in it.
-    AlertsAreNewEachTime,
-    /// act: a request is sent before its intent is journaled (cluster-api-provider-aws#5794).
-    SentBeforeJournaled,
-    /// act: a lost answer is taken for a request that was never sent.
-    LostIsNeverSent,
-    /// act: a batch that fails whole is only ever repeated whole (instance-scheduler-on-aws#281).
-    BatchIsNeverSplit,
-    /// act: a pause flag that cannot be read passes for one that is not set.
-    UnreadableIsNotSet,
-    /// record: requests of the last hour are not counted.
-    HourIsForgotten,
-    /// record: an instance's failed attempts are not kept (cluster-api#12553).
-    AttemptsAreForgotten,
-    /// record: a stop that was undone once is not kept.
-    UndoneStopIsForgotten,
-    /// record: what a channel has taken stays in the outbox.
-    DeliveryIsForgotten,
+/// Each bug is written down once: by room, with what it is.
+macro_rules! mutants {
+    ($($room:literal { $($name:ident: $what:literal,)+ })+) => {
+        /// One deliberate bug.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mutant {
+            $($(#[doc = $what] $name,)+)+
+        }
+
+        impl Mutant {
+            /// All of them, by the room that they are in.
+            pub const ALL: &[Self] = &[$($(Self::$name,)+)+];
+
+            /// The room that it is planted in: `observe`, `decide`, `act` or `record`.
+            pub fn room(self) -> &'static str {
+                match self {
+                    $($(Self::$name)|+ => $room,)+
+                }
+            }
+
+            /// What is done wrong, in a sentence.
+            pub fn what(self) -> &'static str {
+                match self {
+                    $($(Self::$name => $what,)+)+
+                }
+            }
+        }
+    };
+}
+
+mutants! {
+    "observe" {
+        StoppedAreNotAskedFor: "only running instances are asked for",
+        ReasonsAreNotRead: "why an instance stopped is not read (instance-scheduler-on-aws#454)",
+        SpotIsOnDemand: "a Spot instance passes for one on demand",
+        StoppingIsStopped: "an instance that is still stopping passes for stopped (karpenter-provider-aws#8524)",
+    }
+    "decide" {
+        StopsAreAllOfAws: "a stop counts as AWS's, whoever asked for it",
+        FirstClaimWins: "of several slots that select an instance the first one has it",
+        HealthyOnceIsHealed: "an incident is over as soon as its instance is healthy once (cluster-api#7353)",
+        PauseTagIsIgnored: "an instance's own pause tag is not heeded",
+        SurplusIsStarted: "a slot starts all that it selects, beyond its count",
+        GraceIsSkipped: "a person's stop is undone at once",
+        AlertsAreNewEachTime: "an alert's key has the time of its look in it",
+    }
+    "act" {
+        SentBeforeJournaled: "a request is sent before its intent is journaled (cluster-api-provider-aws#5794)",
+        LostIsNeverSent: "a lost answer is taken for a request that was never sent",
+        BatchIsNeverSplit: "a batch that fails whole is only ever repeated whole (instance-scheduler-on-aws#281)",
+        UnreadableIsNotSet: "a pause flag that cannot be read passes for one that is not set",
+    }
+    "record" {
+        HourIsForgotten: "requests of the last hour are not counted",
+        AttemptsAreForgotten: "an instance's failed attempts are not kept (cluster-api#12553)",
+        UndoneStopIsForgotten: "a stop that was undone once is not kept",
+        DeliveryIsForgotten: "what a channel has taken stays in the outbox",
+    }
 }
 
 impl Mutant {
-    /// All of them, by the room that they are in.
-    pub const ALL: [Mutant; 19] = [
-        Mutant::FailedPageIsTheEnd,
-        Mutant::StoppedAreNotAskedFor,
-        Mutant::LookIsAsOldAsItsAnswer,
-        Mutant::OneWaitsForAll,
-        Mutant::StopsAreAllOfAws,
-        Mutant::FirstClaimWins,
-        Mutant::HealthyOnceIsHealed,
-        Mutant::PauseTagIsIgnored,
-        Mutant::SurplusIsStarted,
-        Mutant::GraceIsSkipped,
-        Mutant::AlertsAreNewEachTime,
-        Mutant::SentBeforeJournaled,
-        Mutant::LostIsNeverSent,
-        Mutant::BatchIsNeverSplit,
-        Mutant::UnreadableIsNotSet,
-        Mutant::HourIsForgotten,
-        Mutant::AttemptsAreForgotten,
-        Mutant::UndoneStopIsForgotten,
-        Mutant::DeliveryIsForgotten,
-    ];
-
-    /// The room that it is planted in: `observe`, `decide`, `act` or `record`.
-    pub fn room(self) -> &'static str {
-        match self {
-            Self::FailedPageIsTheEnd
-            | Self::StoppedAreNotAskedFor
-            | Self::LookIsAsOldAsItsAnswer
-            | Self::OneWaitsForAll => "observe",
-            Self::StopsAreAllOfAws
-            | Self::FirstClaimWins
-            | Self::HealthyOnceIsHealed
-            | Self::PauseTagIsIgnored
-            | Self::SurplusIsStarted
-            | Self::GraceIsSkipped
-            | Self::AlertsAreNewEachTime => "decide",
-            Self::SentBeforeJournaled
-            | Self::LostIsNeverSent
-            | Self::BatchIsNeverSplit
-            | Self::UnreadableIsNotSet => "act",
-            Self::HourIsForgotten
-            | Self::AttemptsAreForgotten
-            | Self::UndoneStopIsForgotten
-            | Self::DeliveryIsForgotten => "record",
-        }
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|mutant| format!("{mutant:?}") == name)
     }
 
     /// Whether this thread runs with it.
@@ -153,7 +130,7 @@ mod tests {
         let all_off = || Mutant::ALL.iter().all(|mutant| !mutant.is_on());
         assert!(all_off());
         let planted = plant(Mutant::GraceIsSkipped);
-        let on: Vec<Mutant> = Mutant::ALL.into_iter().filter(|m| m.is_on()).collect();
+        let on: Vec<Mutant> = Mutant::ALL.iter().copied().filter(|m| m.is_on()).collect();
         assert_eq!(on, [Mutant::GraceIsSkipped]);
         assert!(std::thread::scope(|scope| scope.spawn(all_off).join()).unwrap());
         drop(planted);

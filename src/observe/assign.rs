@@ -3,7 +3,7 @@
 //! Listings come back with more than one service asked for. This only slices them; whose an instance is, is judged by
 //! `decide`, with a check of its own.
 
-use crate::model::Instance;
+use crate::model::{Instance, InstanceState, Lifecycle, Mutant};
 use crate::policy::{Policy, Selector};
 
 /// Whether a selector asks for this instance.
@@ -17,6 +17,20 @@ pub fn matches(selector: &Selector, instance: &Instance) -> bool {
             .iter()
             .all(|(key, value)| instance.tags.get(key) == Some(value)),
     }
+}
+
+/// An instance of a listing as an observation has it: unchanged, unless a deliberate bug is on.
+pub(super) fn as_seen(mut instance: Instance) -> Instance {
+    if Mutant::StoppingIsStopped.is_on() && instance.state == InstanceState::Stopping {
+        instance.state = InstanceState::Stopped;
+    }
+    if Mutant::ReasonsAreNotRead.is_on() {
+        instance.state_reason = None;
+    }
+    if Mutant::SpotIsOnDemand.is_on() && instance.lifecycle == Lifecycle::Spot {
+        instance.lifecycle = Lifecycle::OnDemand;
+    }
+    instance
 }
 
 /// Whether any slot of the policy asks for this instance.

@@ -4,14 +4,14 @@
 //! the first one does. So all parts run at the same time, and each service is ready when its own parts are: a hung target
 //! group holds up the services that serve in it, and no other. Nothing is spawned.
 
-use super::assign::is_of;
+use super::assign::{as_seen, is_of};
 use super::directory::{Groups, TargetGroupDirectory, find, name_of};
 use super::query::{Query, plan};
 use crate::aws::{Listing, Priority, Reader, StatusesOf, TargetGroup};
 use crate::env::Clock;
 use crate::model::{
     AccountId, AwsError, Coverage, ErrorClass, Gap, GroupView, ImageId, ImageListing, ImageMetadata,
-    ImageState, Instance, InstanceId, InstanceState, Mutant, Observation, Part, StatusChecks, Target,
+    ImageState, Instance, InstanceId, InstanceState, Observation, Part, StatusChecks, Target,
 };
 use crate::policy::{Policy, Selector};
 use futures_util::future::{BoxFuture, FutureExt as _, Shared, join_all};
@@ -39,10 +39,6 @@ pub fn look<'a>(from: Lookout<'a>, policies: &'a [&'a Policy]) -> impl Stream<It
     let services = policies.iter().enumerate().map(|(index, policy)| {
         let parts = Arc::clone(&parts);
         async move {
-            if Mutant::OneWaitsForAll.is_on() {
-                join_all((0..policies.len()).filter_map(|i| Some(parts.of_service(i, policies.get(i)?))))
-                    .await;
-            }
             let seen = parts.of_service(index, policy).await;
             Observation {
                 service: policy.service.clone(),
@@ -258,12 +254,8 @@ impl Seen {
         for listing in listings {
             let ours = listing.items.iter().filter(|instance| is_of(policy, instance));
             self.instances
-                .extend(ours.map(|instance| (instance.id.clone(), instance.clone())));
-            if let Some(error) = listing
-                .failed
-                .as_ref()
-                .filter(|_| !Mutant::FailedPageIsTheEnd.is_on())
-            {
+                .extend(ours.map(|instance| (instance.id.clone(), as_seen(instance.clone()))));
+            if let Some(error) = &listing.failed {
                 self.gap(Part::Instances, error);
             }
         }

@@ -1,10 +1,10 @@
 //! The look that admits a mutation: one service, read afresh, and only what the guard needs of it.
 
-use super::assign::is_of;
+use super::assign::{as_seen, is_of};
 use super::query::plan;
 use crate::aws::{Priority, Reader};
 use crate::env::Clock;
-use crate::model::{Coverage, Gap, Mutant, Observation, Part};
+use crate::model::{Coverage, Gap, Observation, Part};
 use crate::policy::Policy;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -38,22 +38,17 @@ pub async fn look_again(reader: &Reader, policy: &Policy, clock: &Clock, priorit
             .items
             .into_iter()
             .filter(|instance| is_of(policy, instance));
-        instances.extend(ours.map(|instance| (instance.id.clone(), instance)));
+        instances.extend(ours.map(|instance| (instance.id.clone(), as_seen(instance))));
         gaps.extend(listing.failed.map(|error| Gap {
             part: Part::Instances,
             why: error.to_string(),
         }));
     }
-    let ended = clock.now();
     Observation {
         service: policy.service.clone(),
         policy_version: policy.version.clone(),
-        begun: if Mutant::LookIsAsOldAsItsAnswer.is_on() {
-            ended
-        } else {
-            begun
-        },
-        ended,
+        begun,
+        ended: clock.now(),
         caller,
         region: reader.region().clone(),
         instances,

@@ -46,6 +46,8 @@ pub(super) struct Books {
     lives: BTreeMap<u32, Timestamp>,
     /// Answered mutations: the request id that the answer carries.
     request_ids: BTreeMap<u64, String>,
+    /// Mutations that AWS carried out.
+    effected: BTreeSet<u64>,
 }
 
 impl Books {
@@ -98,6 +100,15 @@ impl Books {
     /// The record of an effect says what, why, under which policy, and which request it was.
     fn audit(&self, row: &IntentRow, s23: &mut Findings) {
         let call = self.intents.get(&row.id).and_then(|known| known.call);
+        if row.outcome.as_deref() == Some("not-sent") {
+            let done = call.filter(|call| self.effected.contains(call));
+            s23.require(done.is_none(), || {
+                format!(
+                    "intent {} records that nothing was sent, and call {done:?} was carried out",
+                    row.id
+                )
+            });
+        }
         if row.outcome.as_deref() == Some("accepted") {
             let real = call.and_then(|call| self.request_ids.get(&call));
             s23.require(
@@ -118,6 +129,11 @@ impl Books {
 
     pub(super) fn answered(&mut self, call: u64, request_id: &str) {
         self.request_ids.insert(call, request_id.to_owned());
+    }
+
+    /// AWS did what the call asked for.
+    pub(super) fn effected(&mut self, call: u64) {
+        self.effected.insert(call);
     }
 
     /// The open intent that this mutation carries out, which no call has carried out before.

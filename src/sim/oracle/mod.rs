@@ -258,6 +258,9 @@ impl Oracle {
     pub(super) fn effected(&mut self, arrival: &Arrival, response: &Response) {
         if response.is_ok() {
             self.memory.effected(arrival);
+            if arrival.request.operation.is_mutation() {
+                self.books.effected(arrival.number);
+            }
         }
     }
 

@@ -86,6 +86,7 @@ pub fn night(seed: u64, storm: Storm) -> Night {
         settings,
         storm_s,
         disturbances,
+        bug: None,
     }
 }
 

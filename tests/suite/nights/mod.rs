@@ -5,6 +5,8 @@
 //! number, [`run`] runs it, [`shrink`] makes a bad one small, [`swarm`] does that to a thousand, and [`regressions`] keeps
 //! the small ones that once were bad.
 
+#[cfg(debug_assertions)]
+mod bank;
 mod draw;
 mod draw_fleet;
 mod draw_what;

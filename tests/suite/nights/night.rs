@@ -3,6 +3,7 @@
 //! Whatever a disturbance begins it ends by itself, so that any subset of a night's disturbances is a night as well.
 
 use super::fleet::{Fleet, StopBy};
+use keepgreen::model::Mutant;
 use keepgreen::sim::CrashPhase;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Night {
     /// After so long every fault is over, and quiet begins.
     pub storm_s: u32,
     pub disturbances: Vec<Disturbance>,
+    /// A deliberate bug of the controller's own.
+    pub bug: Option<Mutant>,
 }
 
 /// The config file.

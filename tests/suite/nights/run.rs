@@ -44,6 +44,8 @@ impl Report {
 
 /// Runs it on this thread.
 pub fn run(night: &Night) -> Report {
+    #[cfg(debug_assertions)]
+    let _planted = night.bug.map(keepgreen::model::mutant::plant);
     let whole = AssertUnwindSafe(|| {
         let folder = tempfile::tempdir_in(memory_folder()).expect("a folder for the state");
         let run = runtime(night.seed).expect("a runtime");

@@ -7,6 +7,7 @@ use super::draw::{Storm, night};
 use super::night::Night;
 use super::run::{Report, run, without_reads};
 use super::shrink::shrink;
+use keepgreen::model::Mutant;
 use keepgreen::sim::oracle::awaits;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,7 @@ struct Ask {
     storm: Storm,
     only: Option<Vec<usize>>,
     alone: bool,
+    bug: Option<Mutant>,
 }
 
 impl Ask {
@@ -42,6 +44,7 @@ impl Ask {
             storm: Storm { hours: 2 },
             only: None,
             alone: false,
+            bug: bug(),
         };
         let words = std::env::var("KEEPGREEN_NIGHTS").unwrap_or_default();
         for word in words.split_whitespace() {
@@ -74,7 +77,8 @@ impl Ask {
     }
 
     fn night(&self, seed: u64) -> Night {
-        let night = night(seed, self.storm);
+        let mut night = night(seed, self.storm);
+        night.bug = self.bug;
         match &self.only {
             Some(kept) => night.only(kept),
             None => night,
@@ -84,8 +88,16 @@ impl Ask {
     fn replay(&self, seed: u64, kept: &[usize]) -> String {
         let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
         let day = if self.storm.hours == 24 { " --day" } else { "" };
-        format!("tests/nights --seed {seed}{day} --only {}", kept.join(","))
+        let bug = self.bug.map_or(String::new(), |bug| format!(" --bug {bug:?}"));
+        format!("tests/nights --seed {seed}{day}{bug} --only {}", kept.join(","))
     }
+}
+
+/// A deliberate bug to run with.
+fn bug() -> Option<Mutant> {
+    let name = std::env::var("KEEPGREEN_BUG").ok()?;
+    let bug = Mutant::named(&name);
+    Some(bug.unwrap_or_else(|| panic!("no bug is named `{name}`; there are {:?}", Mutant::ALL)))
 }
 
 /// Added up over all nights.
