@@ -53,6 +53,7 @@ fn night(count: u32, kinds: &[Kind], disturbances: &[(u32, What)]) -> Night {
         },
         storm_s: 7200,
         disturbances: disturbances.iter().map(disturbance).collect(),
+        bug: None,
     }
 }
 
