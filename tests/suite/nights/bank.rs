@@ -82,6 +82,7 @@ impl fmt::Display for Hunted {
 
 /// `S11 Caps` of `S11 Caps broken at …`, `unhealed` of `unhealed: …`.
 fn invariant(found: &str) -> &str {
-    let end = found.find(" broken at ").or_else(|| found.find(':'));
-    end.map_or(found, |end| &found[..end])
+    let before = |text: &'static str, of: &'_ str| of.split(text).next().map_or(0, str::len);
+    let end = before(" broken at ", found).min(before(":", found));
+    found.get(..end).unwrap_or(found)
 }
