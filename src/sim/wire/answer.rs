@@ -3,8 +3,8 @@
 use super::error::namespace;
 use super::xml::Xml;
 use super::{
-    Service, autoscaling, ec2_images, ec2_interfaces, ec2_keys, ec2_network, ec2_security, ec2_templates,
-    ec2_volumes, ec2_xml, elb, ssm, sts,
+    Service, autoscaling, ec2_images, ec2_instance, ec2_interfaces, ec2_keys, ec2_network, ec2_security,
+    ec2_templates, ec2_volumes, ec2_xml, elb, ssm, sts,
 };
 use crate::sim::world::api::Answer;
 
@@ -23,7 +23,7 @@ pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
         })
     };
     match answer {
-        Answer::Instances { items, next } => ec2(&|xml| ec2_xml::instances(xml, items, next.as_deref())),
+        Answer::Instances { items, next } => ec2(&|xml| ec2_instance::instances(xml, items, next.as_deref())),
         Answer::Statuses { items, next } => ec2(&|xml| ec2_xml::statuses(xml, items, next.as_deref())),
         Answer::ImageMetadata { items, next } => {
             ec2(&|xml| ec2_xml::image_metadata(xml, items, next.as_deref()))
@@ -53,6 +53,7 @@ pub(super) fn write(action: &str, answer: &Answer, request_id: &str) -> String {
         Answer::Balancing(answer) => wrapped(Service::Elb, &|xml| elb::write(xml, answer)),
         Answer::Security(answer) => ec2(&|xml| ec2_security::write(xml, answer)),
         Answer::Interfaces(answer) => ec2(&|xml| ec2_interfaces::write(xml, answer)),
+        Answer::Launch(answer) => ec2(&|xml| ec2_instance::launched(xml, answer)),
         Answer::Keys(answer) => ec2(&|xml| ec2_keys::write(xml, answer)),
         Answer::Network(answer) => ec2(&|xml| ec2_network::write(xml, answer)),
         Answer::Tags(answer) => ec2(&|xml| ec2_xml::tags_answer(xml, answer)),

@@ -8,83 +8,12 @@ use crate::sim::world::network::zone_id;
 use crate::sim::world::tags::{self, Tags};
 use crate::sim::world::{CheckStatus, Instance, ScheduledEvent, State};
 
-pub(super) fn instances(xml: &mut Xml, items: &[Arc<Instance>], next: Option<&str>) {
-    xml.list("reservationSet", "item", items, |xml, instance| {
-        xml.text("reservationId", &instance.reservation);
-        xml.text("ownerId", &instance.scope.account);
-        xml.element("groupSet", |_| {});
-        xml.list("instancesSet", "item", [instance], |xml, instance| {
-            write_instance(xml, instance);
-        });
-    });
-    xml.maybe("nextToken", next);
-}
-
-fn write_instance(xml: &mut Xml, i: &Instance) {
-    xml.text("instanceId", &i.id);
-    xml.text("imageId", &i.image);
-    xml.element("instanceState", |xml| state(xml, i.state));
-    xml.text(
-        "privateDnsName",
-        format!(
-            "ip-{}.{}.compute.internal",
-            i.private_ip.replace('.', "-"),
-            i.scope.region
-        ),
-    );
-    xml.text("reason", &i.transition_reason);
-    xml.text("instanceType", &i.instance_type);
-    xml.text("launchTime", time(i.launch_time));
-    xml.element("placement", |xml| {
-        xml.text("availabilityZone", &i.zone);
-        xml.text("groupName", "");
-        xml.text("tenancy", "default");
-    });
-    // A terminated instance has given its address and volumes back.
-    if i.state != State::Terminated {
-        xml.text("privateIpAddress", &i.private_ip);
-        xml.text("subnetId", &i.subnet);
-        xml.text("vpcId", &i.vpc);
-    }
-    if let Some(reason) = &i.reason {
-        xml.element("stateReason", |xml| {
-            xml.text("code", &reason.code);
-            xml.text("message", &reason.message);
-        });
-    }
-    xml.text("architecture", "x86_64");
-    xml.text(
-        "rootDeviceType",
-        if i.ebs_root { "ebs" } else { "instance-store" },
-    );
-    xml.text("rootDeviceName", &i.root_device);
-    xml.list(
-        "blockDeviceMapping",
-        "item",
-        i.devices.values(),
-        |xml, attachment| {
-            xml.text("deviceName", &attachment.device);
-            xml.element("ebs", |xml| {
-                xml.text("volumeId", &attachment.volume);
-                xml.text("status", attachment.state.name());
-                xml.text("attachTime", time(attachment.since));
-                xml.text(
-                    "deleteOnTermination",
-                    attachment.delete_on_termination.to_string(),
-                );
-            });
-        },
-    );
-    xml.maybe("instanceLifecycle", i.spot.then_some("spot"));
-    tags(xml, i);
-}
-
-fn state(xml: &mut Xml, state: State) {
+pub(super) fn state(xml: &mut Xml, state: State) {
     xml.text("code", state.code().to_string());
     xml.text("name", state.name());
 }
 
-fn tags(xml: &mut Xml, instance: &Instance) {
+pub(super) fn tags(xml: &mut Xml, instance: &Instance) {
     if instance.tags.is_empty() {
         return;
     }

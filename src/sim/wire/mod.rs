@@ -11,6 +11,7 @@ mod autoscaling;
 mod ec2;
 mod ec2_devices;
 mod ec2_images;
+mod ec2_instance;
 mod ec2_interfaces;
 mod ec2_keys;
 mod ec2_launch_data;
@@ -73,6 +74,7 @@ pub struct Route {
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     let services: [&[Route]; 12] = [
         ec2::ROUTES,
+        ec2_instance::ROUTES,
         ec2_images::ROUTES,
         ec2_templates::ROUTES,
         ec2_volumes::ROUTES,

@@ -55,6 +55,13 @@ impl Params {
         self.parsed(name)
     }
 
+    pub(super) fn required_number<T: FromStr>(&mut self, name: &str) -> Result<T, ApiError> {
+        let text = self.required(name)?;
+        self.0.insert(name.to_owned(), text);
+        let missing = || ApiError::new("MissingParameter", name);
+        self.number(name)?.ok_or_else(missing)
+    }
+
     pub(super) fn required_flag(&mut self, name: &str) -> Result<bool, ApiError> {
         let text = self.required(name)?;
         self.0.insert(name.to_owned(), text);

@@ -20,6 +20,7 @@ use super::images::{self, ShownImage};
 use super::instance::{Instance, State};
 use super::interfaces;
 use super::keys;
+use super::launch::{self, InstanceView};
 use super::network;
 use super::parameter::{NewParameter, Parameter};
 use super::parameters;
@@ -226,6 +227,8 @@ pub enum Operation {
     Security(security::Op),
     /// EC2's network interfaces and Elastic IPs.
     Interfaces(interfaces::Op),
+    /// EC2's launches.
+    Launch(launch::Op),
     /// EC2's key pairs.
     Keys(keys::Op),
     /// SSM's further calls on parameters.
@@ -265,6 +268,7 @@ impl Operation {
             Operation::Keys(op) => Some(op),
             Operation::Templates(op) => Some(op),
             Operation::Ssm(op) => Some(op),
+            Operation::Launch(op) => Some(op),
             Operation::Tags(op) => Some(op),
             Operation::DryRun(inner) => inner.family(),
             _ => None,
@@ -392,7 +396,7 @@ pub struct ImageOfInstance {
 #[derive(Debug, Clone)]
 pub enum Answer {
     Instances {
-        items: Vec<Arc<Instance>>,
+        items: Vec<InstanceView>,
         next: Option<String>,
     },
     Statuses {
@@ -443,6 +447,7 @@ pub enum Answer {
     Keys(keys::Answer),
     Templates(templates::Answer),
     Ssm(parameters::Answer),
+    Launch(launch::Answer),
     Tags(tags::Answer),
 }
 
@@ -457,9 +462,8 @@ impl Answer {
     /// Nothing found: what a listing says when AWS's index has lost its mind.
     pub fn clear(&mut self) {
         match self {
-            Answer::Instances { items, next } | Answer::Statuses { items, next } => {
-                (*items, *next) = (Vec::new(), None);
-            }
+            Answer::Instances { items, next } => (*items, *next) = (Vec::new(), None),
+            Answer::Statuses { items, next } => (*items, *next) = (Vec::new(), None),
             Answer::ImageMetadata { items, next } => (*items, *next) = (Vec::new(), None),
             Answer::Images(listing) => listing.clear(),
             Answer::TargetGroups { items, next } => (*items, *next) = (Vec::new(), None),
@@ -478,6 +482,7 @@ impl Answer {
             Answer::Ssm(answer) => answer.clear(),
             Answer::Tags(answer) => answer.clear(),
             Answer::StateChanges(_)
+            | Answer::Launch(_)
             | Answer::Done
             | Answer::Parameter(_)
             | Answer::ParameterVersion(_)

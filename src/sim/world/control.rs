@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::image::ImageState;
 use super::instance::{App, Check, CheckStatus, ScheduledEvent, Scope, State};
+use super::launch::ImageFault;
 use super::life::Event;
 use super::{Pace, Staleness, World, later};
 
@@ -28,7 +29,11 @@ impl World {
 
     /// Somebody runs `shutdown` inside it.
     pub fn stop_by_guest(&mut self, id: &str) -> bool {
-        self.stop_as(id, "Client.InstanceInitiatedShutdown", "Instance initiated")
+        let can = matches!(self.state_of(id), Some(State::Running | State::Pending));
+        if can {
+            self.shut_down_inside(id);
+        }
+        can
     }
 
     /// A person starts it.
@@ -230,6 +235,32 @@ impl World {
     /// A person deletes an SSM parameter.
     pub fn delete_parameter_by_person(&mut self, scope: &Scope, name: &str) {
         self.remove_parameter(scope, name);
+    }
+
+    /// Instances launched from the image from now on do not work, or with `None` do again.
+    pub fn break_image(&mut self, id: &str, fault: Option<ImageFault>) {
+        self.note(id, format!("image's instances: {fault:?}"));
+        match fault {
+            Some(fault) => self.image_faults.insert(id.to_owned(), fault),
+            None => self.image_faults.remove(id),
+        };
+    }
+
+    /// An instance profile, by ARN, does not exist, or does again.
+    pub fn lose_profile(&mut self, arn: &str, lost: bool) {
+        match lost {
+            true => self.lost_profiles.insert(arn.to_owned()),
+            false => self.lost_profiles.remove(arn),
+        };
+    }
+
+    /// A person sets or lifts an instance's termination and stop protection.
+    pub fn protect(&mut self, id: &str, termination: bool, stop: bool) -> bool {
+        let edited = self.edit(id, |i| {
+            i.settings.disable_api_termination = termination;
+            i.settings.disable_api_stop = stop;
+        });
+        edited.is_some()
     }
 
     /// Reads lag, or no longer do.

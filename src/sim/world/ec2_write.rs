@@ -22,7 +22,7 @@ impl World {
         for instance in ids.iter().filter_map(|id| self.instance(id)) {
             if instance.state == State::Stopped && !self.has_capacity(&instance.zone, &instance.instance_type)
             {
-                return Err(no_capacity(instance));
+                return Err(no_capacity(&instance.instance_type, &instance.zone));
             }
         }
         answer_dry_run(dry_run)?;
@@ -46,6 +46,22 @@ impl World {
             if matches!(instance.state, State::ShuttingDown | State::Terminated) {
                 return Err(incorrect_state(instance, "stopped"));
             }
+            if instance.settings.disable_api_stop {
+                return Err(protected(instance, "stopped", "disableApiStop"));
+            }
+            if instance
+                .settings
+                .spot
+                .as_ref()
+                .is_some_and(|spot| !spot.persistent)
+            {
+                let text = format!(
+                    "You can't stop the Spot Instance '{}' because it is associated with a one-time Spot Instance \
+                     request. You can only stop Spot Instances associated with persistent Spot Instance requests.",
+                    instance.id
+                );
+                return Err(ApiError::new("UnsupportedOperation", text));
+            }
         }
         answer_dry_run(dry_run)?;
         let transition = self.user_initiated();
@@ -58,6 +74,12 @@ impl World {
 
     pub(super) fn terminate_instances(&mut self, caller: &Caller, ids: &[String], dry_run: bool) -> Response {
         self.check_batch(caller, ids)?;
+        for instance in ids.iter().filter_map(|id| self.instance(id)) {
+            let is_over = matches!(instance.state, State::ShuttingDown | State::Terminated);
+            if instance.settings.disable_api_termination && !is_over {
+                return Err(protected(instance, "terminated", "disableApiTermination"));
+            }
+        }
         answer_dry_run(dry_run)?;
         let transition = self.user_initiated();
         self.change(ids, |world, id, state| {
@@ -124,6 +146,14 @@ pub(super) fn answer_dry_run(dry_run: bool) -> Result<(), ApiError> {
     Ok(())
 }
 
+fn protected(instance: &Instance, verb: &str, attribute: &str) -> ApiError {
+    let text = format!(
+        "The instance '{}' may not be {verb}. Modify its '{attribute}' instance attribute and try again.",
+        instance.id
+    );
+    ApiError::new("OperationNotPermitted", text)
+}
+
 fn incorrect_state(instance: &Instance, verb: &str) -> ApiError {
     let text = format!(
         "The instance '{}' is not in a state from which it can be {verb}.",
@@ -132,10 +162,9 @@ fn incorrect_state(instance: &Instance, verb: &str) -> ApiError {
     ApiError::new("IncorrectInstanceState", text)
 }
 
-fn no_capacity(instance: &Instance) -> ApiError {
+pub(super) fn no_capacity(instance_type: &str, zone: &str) -> ApiError {
     let text = format!(
-        "We currently do not have sufficient {} capacity in the Availability Zone you requested ({}).",
-        instance.instance_type, instance.zone
+        "We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested ({zone})."
     );
     ApiError::with_status(500, "InsufficientInstanceCapacity", text)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::World;
 use super::instance::{App, CheckStatus, Instance, ScheduledEvent, State, StateReason};
+use super::launch::ImageFault;
 use super::target::Health;
 use super::versioned::Versioned;
 use super::volume;
@@ -24,6 +25,12 @@ pub(super) enum Event {
     },
     /// The start did not hold: back to stopped, for this reason.
     StartFailed {
+        id: String,
+        generation: u64,
+        code: String,
+    },
+    /// The launch did not hold: terminated, for this reason.
+    LaunchFailed {
         id: String,
         generation: u64,
         code: String,
@@ -100,6 +107,13 @@ impl World {
             Event::StartFailed { id, generation, code } if self.is_current(&id, generation) => {
                 self.become_stopped(&id, Some(&code));
             }
+            Event::LaunchFailed { id, generation, code } if self.is_current(&id, generation) => {
+                self.edit(&id, |i| {
+                    i.reason = Some(StateReason::of(&code));
+                    i.transition_reason = code;
+                });
+                self.become_terminated(&id);
+            }
             Event::Stopped { id, generation } if self.is_current(&id, generation) => {
                 self.become_stopped(&id, None);
             }
@@ -117,7 +131,7 @@ impl World {
                 self.edit(&id, |i| i.app_up = true);
             }
             Event::GuestShutdown { id, generation } if self.is_current(&id, generation) => {
-                self.begin_stop(&id, "Client.InstanceInitiatedShutdown", "Instance initiated");
+                self.shut_down_inside(&id);
             }
             Event::Volume { id, due } => self.volume_due(&id, due),
             Event::SnapshotDue { id } => self.snapshot_due(&id),
@@ -314,7 +328,22 @@ impl World {
         self.schedule(LINGER, Event::Forgotten { id: id.to_owned() });
     }
 
+    /// Somebody, or something, runs `shutdown` inside: the instance stops, or terminates if it is set to.
+    pub(super) fn shut_down_inside(&mut self, id: &str) {
+        let terminates = self.instance(id).is_some_and(|i| i.settings.shutdown_terminates);
+        let code = "Client.InstanceInitiatedShutdown";
+        match terminates {
+            true => self.begin_terminate(id, code, "Instance initiated"),
+            false => self.begin_stop(id, code, "Instance initiated"),
+        }
+    }
+
     fn pass_checks(&mut self, id: &str) {
+        let image = self.instance(id).map(|i| i.image.clone()).unwrap_or_default();
+        if self.image_faults.get(&image) == Some(&ImageFault::NeverBoots) {
+            let impaired = CheckStatus::Impaired(self.now);
+            self.edit(id, |i| i.instance_check = impaired);
+        }
         self.edit(id, |i| {
             for check in [&mut i.system_check, &mut i.instance_check, &mut i.ebs_check] {
                 if *check == CheckStatus::Initializing {

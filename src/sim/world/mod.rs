@@ -136,6 +136,8 @@ pub struct Staleness {
     pub reads_lag: Duration,
     /// What a caller has changed stays invisible in reads for this long.
     pub own_writes_hidden: Duration,
+    /// Each new instance is absent from reads for a time of its own, at most this long.
+    pub launches_hidden: Duration,
 }
 
 /// The world: every account and region, all that lives there, and what is about to happen.
@@ -173,6 +175,12 @@ pub struct World {
     interfaces: interfaces::Interfaces,
     key_pairs: shelf::Shelf<keys::KeyPair>,
     quotas: BTreeMap<Scope, quota::Quota>,
+    /// Images whose instances do not work.
+    image_faults: BTreeMap<String, launch::ImageFault>,
+    /// Instance profiles, by ARN, that do not exist; all others do.
+    lost_profiles: BTreeSet<String>,
+    /// A copy that a dry run tries itself on: EC2 looks at everything but capacity.
+    is_rehearsal: bool,
     target_groups: BTreeMap<String, TargetGroup>,
     balancing: balancing::Room,
     groups: BTreeMap<(Scope, String), Group>,
@@ -351,6 +359,7 @@ impl World {
     /// A copy of the world tries it; this one stays as it is.
     fn rehearse(&self, caller: &Caller, operation: &Operation) -> Response {
         let mut copy = self.clone();
+        copy.is_rehearsal = true;
         copy.answer(caller, operation)?;
         Err(ApiError::dry_run())
     }

@@ -60,6 +60,7 @@ fn staleness(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
     let staleness = Staleness {
         reads_lag: lag("reads_lag")?,
         own_writes_hidden: lag("own_writes_hidden")?,
+        ..Staleness::default()
     };
     port.act(|state| state.world.set_staleness(staleness));
     Ok(json!({

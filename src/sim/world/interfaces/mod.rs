@@ -16,6 +16,7 @@ use super::shelf::Shelf;
 use super::tags::TagSpecs;
 pub use address::{Address, Associate};
 pub use eni::{Association, Interface, InterfaceAttachment, NewInterface};
+pub(super) use operate::parse_ip;
 pub use operate::{CreateInterface, ModifyInterface};
 
 /// The family's operations.

@@ -15,8 +15,8 @@ use super::api::{self, Asked, Caller, Family, Filter, Listing, Page, Response};
 use super::instance::Scope;
 use super::shelf::Shelf;
 pub use cidr::Cidr;
-pub(super) use vpc::fixed_id;
 pub use vpc::{CreateSubnet, CreateVpc, Subnet, SubnetView, Vpc};
+pub(super) use vpc::{fixed_id, no_address};
 pub use zone::{REGIONS, Zone, zone_id, zones_of};
 
 /// The family's operations.

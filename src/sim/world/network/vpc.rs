@@ -346,7 +346,7 @@ fn parse_cidr(text: &str, range: &'static str) -> Result<Cidr, ApiError> {
     Ok(cidr)
 }
 
-fn no_address(subnet: &str) -> ApiError {
+pub(in crate::sim::world) fn no_address(subnet: &str) -> ApiError {
     let text = format!(
         "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number of \
                         instances."

@@ -1,0 +1,237 @@
+//! Instances: what EC2 shows of them, and the launch that makes them.
+
+use super::Route;
+use super::ec2::route;
+use super::ec2_interfaces::{association, groups, write_attachment, write_private_ip};
+use super::ec2_launch_data::launch_data;
+use super::ec2_xml::{state, tags};
+use super::xml::{Xml, time};
+use crate::sim::world::State;
+use crate::sim::world::api::Operation;
+use crate::sim::world::interfaces::Interface;
+use crate::sim::world::launch::{Answer, InstanceView, Op, RunInstances};
+use crate::sim::world::network::zone_id;
+
+pub(super) const ROUTES: &[Route] = &[route("RunInstances", |p| {
+    let wanted = RunInstances {
+        min: p.required_number("MinCount")?,
+        max: p.required_number("MaxCount")?,
+        token: p.text("ClientToken").filter(|token| !token.is_empty()),
+        subnet: p.text("SubnetId"),
+        private_ip: p.text("PrivateIpAddress"),
+        data: launch_data(p)?,
+    };
+    Ok(Operation::Launch(Op::RunInstances(Box::new(wanted))))
+})];
+
+pub(super) fn launched(xml: &mut Xml, answer: &Answer) {
+    match answer {
+        Answer::Reservation { id, owner, instances } => {
+            let instances: Vec<&InstanceView> = instances.iter().collect();
+            reservation(xml, id, owner, &instances);
+        }
+    }
+}
+
+/// Instances of one launch stand together.
+pub(super) fn instances(xml: &mut Xml, items: &[InstanceView], next: Option<&str>) {
+    let mut launches: Vec<Vec<&InstanceView>> = Vec::new();
+    for item in items {
+        match launches
+            .last_mut()
+            .filter(|launch| launch.first().is_some_and(|i| i.reservation == item.reservation))
+        {
+            Some(launch) => launch.push(item),
+            None => launches.push(vec![item]),
+        }
+    }
+    xml.list("reservationSet", "item", launches, |xml, launch| {
+        if let Some(first) = launch.first() {
+            reservation(xml, &first.reservation, &first.scope.account, &launch);
+        }
+    });
+    xml.maybe("nextToken", next);
+}
+
+fn reservation(xml: &mut Xml, id: &str, owner: &str, instances: &[&InstanceView]) {
+    xml.text("reservationId", id);
+    xml.text("ownerId", owner);
+    xml.element("groupSet", |_| {});
+    xml.list("instancesSet", "item", instances, |xml, instance| {
+        write_instance(xml, instance)
+    });
+}
+
+fn write_instance(xml: &mut Xml, i: &InstanceView) {
+    xml.text("instanceId", &i.id);
+    xml.text("imageId", &i.image);
+    xml.element("instanceState", |xml| state(xml, i.state));
+    xml.text("reason", &i.transition_reason);
+    xml.maybe("keyName", i.settings.key_name.as_ref());
+    xml.text("amiLaunchIndex", i.launch_index.to_string());
+    xml.element("productCodes", |_| {});
+    xml.text("instanceType", &i.instance_type);
+    xml.text("launchTime", time(i.launch_time));
+    write_placement(xml, i);
+    xml.element("monitoring", |xml| {
+        xml.text(
+            "state",
+            if i.settings.monitoring {
+                "enabled"
+            } else {
+                "disabled"
+            },
+        );
+    });
+    write_addresses(xml, i);
+    if let Some(reason) = &i.reason {
+        xml.element("stateReason", |xml| {
+            xml.text("code", &reason.code);
+            xml.text("message", &reason.message);
+        });
+    }
+    xml.text("architecture", &i.architecture);
+    xml.text(
+        "rootDeviceType",
+        if i.ebs_root { "ebs" } else { "instance-store" },
+    );
+    xml.text("rootDeviceName", &i.root_device);
+    write_devices(xml, i);
+    xml.text("virtualizationType", "hvm");
+    xml.text("hypervisor", "xen");
+    xml.text("clientToken", i.settings.client_token.as_deref().unwrap_or(""));
+    xml.maybe("instanceLifecycle", i.spot.then_some("spot"));
+    xml.maybe(
+        "spotInstanceRequestId",
+        i.settings.spot.as_ref().map(|spot| &spot.request),
+    );
+    tags(xml, i);
+    xml.list("networkInterfaceSet", "item", &i.interfaces, |xml, e| {
+        write_interface(xml, e)
+    });
+    write_settings(xml, i);
+}
+
+fn write_placement(xml: &mut Xml, i: &InstanceView) {
+    xml.element("placement", |xml| {
+        xml.text("availabilityZone", &i.zone);
+        xml.text("availabilityZoneId", zone_id(&i.zone));
+        xml.text("groupName", i.settings.placement_group.as_deref().unwrap_or(""));
+        xml.text("tenancy", &i.settings.tenancy);
+        xml.maybe("partitionNumber", i.settings.partition.map(|n| n.to_string()));
+        xml.maybe("affinity", i.settings.affinity.as_ref());
+        xml.maybe("hostId", i.settings.host.as_ref());
+    });
+}
+
+/// A terminated instance has given its addresses back.
+fn write_addresses(xml: &mut Xml, i: &InstanceView) {
+    let primary = i.primary();
+    xml.text(
+        "privateDnsName",
+        primary.map(Interface::private_dns_name).unwrap_or_default(),
+    );
+    xml.text(
+        "dnsName",
+        primary.and_then(Interface::public_dns_name).unwrap_or_default(),
+    );
+    if i.state == State::Terminated {
+        return;
+    }
+    xml.text("privateIpAddress", &i.private_ip);
+    let public = primary.and_then(|e| e.association.as_ref());
+    xml.maybe("ipAddress", public.map(|a| a.public_ip.to_string()));
+    xml.text("subnetId", &i.subnet);
+    xml.text("vpcId", &i.vpc);
+    if let Some(primary) = primary {
+        xml.text("sourceDestCheck", primary.source_dest_check.to_string());
+        groups(xml, &primary.groups);
+    }
+}
+
+fn write_devices(xml: &mut Xml, i: &InstanceView) {
+    xml.list(
+        "blockDeviceMapping",
+        "item",
+        i.devices.values(),
+        |xml, attachment| {
+            xml.text("deviceName", &attachment.device);
+            xml.element("ebs", |xml| {
+                xml.text("volumeId", &attachment.volume);
+                xml.text("status", attachment.state.name());
+                xml.text("attachTime", time(attachment.since));
+                xml.text(
+                    "deleteOnTermination",
+                    attachment.delete_on_termination.to_string(),
+                );
+            });
+        },
+    );
+}
+
+fn write_interface(xml: &mut Xml, e: &Interface) {
+    xml.text("networkInterfaceId", &e.id);
+    xml.text("subnetId", &e.subnet);
+    xml.text("vpcId", &e.vpc);
+    xml.text("description", &e.description);
+    xml.text("ownerId", &e.scope.account);
+    xml.text("status", e.status());
+    xml.text("interfaceType", "interface");
+    xml.text("macAddress", e.mac());
+    xml.text("privateIpAddress", e.private_ip.to_string());
+    xml.text("privateDnsName", e.private_dns_name());
+    xml.text("sourceDestCheck", e.source_dest_check.to_string());
+    groups(xml, &e.groups);
+    xml.element("attachment", |xml| write_attachment(xml, e));
+    association(xml, e);
+    xml.list("privateIpAddressesSet", "item", [e], write_private_ip);
+}
+
+fn write_settings(xml: &mut Xml, i: &InstanceView) {
+    let s = &i.settings;
+    xml.text("ebsOptimized", s.ebs_optimized.to_string());
+    xml.text("enaSupport", "true");
+    if let Some(arn) = &s.profile {
+        xml.element("iamInstanceProfile", |xml| {
+            xml.text("arn", arn);
+            xml.text(
+                "id",
+                format!("AIPA{}", i.id.trim_start_matches("i-").to_uppercase()),
+            );
+        });
+    }
+    if let Some((cores, threads)) = s.cpu {
+        xml.element("cpuOptions", |xml| {
+            xml.text("coreCount", cores.to_string());
+            xml.text("threadsPerCore", threads.to_string());
+        });
+    }
+    xml.element("capacityReservationSpecification", |xml| {
+        xml.text(
+            "capacityReservationPreference",
+            &s.capacity_reservation_preference,
+        );
+    });
+    xml.element("hibernationOptions", |xml| {
+        xml.text("configured", s.hibernation.to_string())
+    });
+    xml.element("enclaveOptions", |xml| xml.text("enabled", s.enclave.to_string()));
+    xml.element("metadataOptions", |xml| {
+        xml.text("state", "applied");
+        xml.text("httpTokens", &s.metadata.tokens);
+        xml.text("httpPutResponseHopLimit", s.metadata.hop_limit.to_string());
+        xml.text("httpEndpoint", &s.metadata.endpoint);
+        xml.text("httpProtocolIpv6", &s.metadata.ipv6);
+        xml.text("instanceMetadataTags", &s.metadata.tags);
+    });
+    xml.element("privateDnsNameOptions", |xml| {
+        xml.text("hostnameType", &s.hostname_kind);
+        xml.text("enableResourceNameDnsARecord", s.a_record.to_string());
+        xml.text("enableResourceNameDnsAAAARecord", s.aaaa_record.to_string());
+    });
+    xml.element("maintenanceOptions", |xml| {
+        xml.text("autoRecovery", &s.auto_recovery)
+    });
+    xml.text("platformDetails", "Linux/UNIX");
+    xml.text("usageOperation", "RunInstances");
+}
