@@ -3,6 +3,7 @@
 mod crashes;
 mod ec2_images;
 mod ec2_interfaces;
+mod ec2_launch;
 mod ec2_network;
 mod ec2_templates;
 mod ec2_volumes;

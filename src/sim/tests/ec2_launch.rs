@@ -1,0 +1,120 @@
+//! RunInstances and what it makes, through the real client.
+
+use tokio::time::sleep;
+
+use super::*;
+use crate::sim::world::launch::ImageFault;
+use crate::sim::world::{Quota, Scope, State, incident};
+
+type Launch = aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
+
+fn launch(ec2: &aws_sdk_ec2::Client) -> Launch {
+    ec2.run_instances()
+        .image_id(incident::IMAGE)
+        .instance_type(aws_sdk_ec2::types::InstanceType::M5Large)
+        .min_count(1)
+        .max_count(1)
+}
+
+async fn one(launch: Launch) -> String {
+    let made = launch.send().await.unwrap();
+    made.instances()[0].instance_id().unwrap().to_owned()
+}
+
+#[test]
+fn a_launch_runs_and_has_its_own_interface_and_volume() {
+    simulate(incident::world(1), |cloud| async move {
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
+        let id = one(launch(&ec2).user_data("aGVsbG8=")).await;
+        assert_eq!(cloud.world(|w| w.instance(&id).unwrap().state), State::Pending);
+        sleep(seconds(60)).await;
+        let shown = ec2.describe_instances().instance_ids(&id).send().await.unwrap();
+        let shown = &shown.reservations()[0].instances()[0];
+        assert_eq!(shown.state().unwrap().name().unwrap().as_str(), "running");
+        assert_eq!(
+            (
+                shown.network_interfaces().len(),
+                shown.block_device_mappings().len()
+            ),
+            (1, 1)
+        );
+        assert!(shown.public_ip_address().is_some());
+    });
+}
+
+#[test]
+fn the_same_token_gives_the_same_instance_and_never_another() {
+    simulate(incident::world(1), |cloud| async move {
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
+        let first = one(launch(&ec2).client_token("t")).await;
+        assert_eq!(one(launch(&ec2).client_token("t")).await, first);
+        let other = launch(&ec2)
+            .client_token("t")
+            .key_name("k")
+            .send()
+            .await
+            .unwrap_err();
+        assert_eq!(code(&other), "IdempotentParameterMismatch");
+        ec2.terminate_instances()
+            .instance_ids(&first)
+            .send()
+            .await
+            .unwrap();
+        let error = launch(&ec2).client_token("t").send().await.unwrap_err();
+        assert_eq!(code(&error), "IdempotentInstanceTerminated");
+        assert_ne!(one(launch(&ec2).client_token("u")).await, first);
+    });
+}
+
+#[test]
+fn what_cannot_be_launched_is_refused_and_nothing_is_made() {
+    simulate(incident::world(1), |cloud| async move {
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
+        let refused = async |launch: Launch| code(&launch.send().await.unwrap_err()).to_owned();
+        assert_eq!(
+            refused(launch(&ec2).key_name("k")).await,
+            "InvalidKeyPair.NotFound"
+        );
+        assert_eq!(refused(launch(&ec2).dry_run(true)).await, "DryRunOperation");
+        let scope = Scope::new(ACCOUNT, REGION);
+        cloud.world(|w| {
+            w.set_quota(
+                &scope,
+                Quota {
+                    vcpus: 5,
+                    ..Quota::default()
+                },
+            )
+        });
+        assert_eq!(refused(launch(&ec2)).await, "VcpuLimitExceeded");
+        cloud.world(|w| w.set_quota(&scope, Quota::default()));
+        for zone in ["a", "b", "c"] {
+            cloud.world(|w| w.capacity(&format!("{REGION}{zone}"), None, false));
+        }
+        sleep(seconds(5)).await;
+        assert_eq!(refused(launch(&ec2)).await, "InsufficientInstanceCapacity");
+        cloud.world(|w| w.deregister_image(incident::IMAGE));
+        assert_eq!(refused(launch(&ec2)).await, "InvalidAMIID.NotFound");
+        assert_eq!(cloud.world(|w| w.instances().count()), 2);
+    });
+}
+
+#[test]
+fn protection_holds_and_a_broken_image_never_comes_up() {
+    simulate(incident::world(1), |cloud| async move {
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
+        cloud.world(|w| w.break_image(incident::IMAGE, Some(ImageFault::NeverBoots)));
+        let id = one(launch(&ec2).disable_api_termination(true).disable_api_stop(true)).await;
+        sleep(seconds(300)).await;
+        assert!(!cloud.world(|w| w.instance(&id).unwrap().probe() == crate::sim::world::Probe::Pass));
+        let error = ec2
+            .terminate_instances()
+            .instance_ids(&id)
+            .send()
+            .await
+            .unwrap_err();
+        assert_eq!(code(&error), "OperationNotPermitted");
+        let error = ec2.stop_instances().instance_ids(&id).send().await.unwrap_err();
+        assert_eq!(code(&error), "OperationNotPermitted");
+    });
+}
