@@ -118,3 +118,28 @@ fn protection_holds_and_a_broken_image_never_comes_up() {
         assert_eq!(code(&error), "OperationNotPermitted");
     });
 }
+
+#[test]
+fn a_launch_lays_its_own_parameters_over_those_of_its_template() {
+    simulate(incident::world(1), |cloud| async move {
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
+        let data = aws_sdk_ec2::types::RequestLaunchTemplateData::builder()
+            .image_id(incident::IMAGE)
+            .instance_type(aws_sdk_ec2::types::InstanceType::T3Micro)
+            .disable_api_stop(true);
+        let template = ec2.create_launch_template().launch_template_name("web");
+        template.launch_template_data(data.build()).send().await.unwrap();
+        let named = aws_sdk_ec2::types::LaunchTemplateSpecification::builder().launch_template_name("web");
+        let launch = ec2
+            .run_instances()
+            .launch_template(named.build())
+            .min_count(1)
+            .max_count(1);
+        let id = one(launch.instance_type(aws_sdk_ec2::types::InstanceType::C5Large)).await;
+        let made = cloud.world(|w| w.instance(&id).unwrap().clone());
+        assert_eq!(
+            (made.instance_type.as_str(), made.settings.disable_api_stop),
+            ("c5.large", true)
+        );
+    });
+}

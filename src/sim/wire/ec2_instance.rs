@@ -6,11 +6,11 @@ use super::ec2_interfaces::{association, groups, write_attachment, write_private
 use super::ec2_launch_data::launch_data;
 use super::ec2_xml::{state, tags};
 use super::xml::{Xml, time};
-use crate::sim::world::State;
 use crate::sim::world::api::Operation;
 use crate::sim::world::interfaces::Interface;
 use crate::sim::world::launch::{Answer, InstanceView, Op, RunInstances};
 use crate::sim::world::network::zone_id;
+use crate::sim::world::{State, TemplateRef};
 
 pub(super) const ROUTES: &[Route] = &[route("RunInstances", |p| {
     let wanted = RunInstances {
@@ -19,6 +19,13 @@ pub(super) const ROUTES: &[Route] = &[route("RunInstances", |p| {
         token: p.text("ClientToken").filter(|token| !token.is_empty()),
         subnet: p.text("SubnetId"),
         private_ip: p.text("PrivateIpAddress"),
+        template: p.within("LaunchTemplate", |template| {
+            let named = TemplateRef {
+                id: template.text("LaunchTemplateId"),
+                name: template.text("LaunchTemplateName"),
+            };
+            Ok((named, template.text("Version")))
+        })?,
         data: launch_data(p)?,
     };
     Ok(Operation::Launch(Op::RunInstances(Box::new(wanted))))

@@ -72,7 +72,7 @@ pub struct Route {
 
 /// Everything that is modelled, by service.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let services: [&[Route]; 12] = [
+    let services: [&[Route]; 13] = [
         ec2::ROUTES,
         ec2_instance::ROUTES,
         ec2_images::ROUTES,

@@ -156,8 +156,7 @@ impl WorldBuilder {
             interfaces: Default::default(),
             key_pairs: Default::default(),
             quotas: BTreeMap::new(),
-            image_faults: BTreeMap::new(),
-            lost_profiles: BTreeSet::new(),
+            launching: Default::default(),
             is_rehearsal: false,
             target_groups: BTreeMap::new(),
             balancing: Default::default(),
@@ -184,7 +183,6 @@ impl WorldBuilder {
         }
         for spec in self.instances {
             world.add_instance(spec, since);
-            world.now = self.start;
         }
         for spec in self.groups {
             world
@@ -209,7 +207,7 @@ fn key_of(account: &str) -> Key {
 }
 
 impl World {
-    /// An instance of the beginning, with everything that belongs to it. The world's time is left at `since`.
+    /// An instance of the beginning, with everything that belongs to it.
     fn add_instance(&mut self, spec: InstanceSpec, since: Timestamp) {
         let public_ip = spec.public_ip;
         let place = u64::from(self.rng.u8(..)) * 256 + u64::from(self.rng.u8(4..));
@@ -217,8 +215,9 @@ impl World {
         let id = instance.id.clone();
         self.add_root_volume(&instance);
         self.instances.insert(id.clone(), Versioned::new(since, instance));
-        self.now = since;
+        let start = std::mem::replace(&mut self.now, since);
         self.plug_in(&id, place, public_ip);
+        self.now = start;
     }
 
     /// Give an instance of the beginning its primary interface, in the default subnet of its zone.

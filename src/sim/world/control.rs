@@ -241,16 +241,16 @@ impl World {
     pub fn break_image(&mut self, id: &str, fault: Option<ImageFault>) {
         self.note(id, format!("image's instances: {fault:?}"));
         match fault {
-            Some(fault) => self.image_faults.insert(id.to_owned(), fault),
-            None => self.image_faults.remove(id),
+            Some(fault) => self.launching.image_faults.insert(id.to_owned(), fault),
+            None => self.launching.image_faults.remove(id),
         };
     }
 
     /// An instance profile, by ARN, does not exist, or does again.
     pub fn lose_profile(&mut self, arn: &str, lost: bool) {
         match lost {
-            true => self.lost_profiles.insert(arn.to_owned()),
-            false => self.lost_profiles.remove(arn),
+            true => self.launching.lost_profiles.insert(arn.to_owned()),
+            false => self.launching.lost_profiles.remove(arn),
         };
     }
 

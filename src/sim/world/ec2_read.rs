@@ -23,7 +23,10 @@ impl World {
         never_both(ids, page)?;
         let items = self.listed(caller, ids, filters)?;
         let (items, next) = paginate(items, |i| i.id.clone(), page, 5..=1000, None)?;
-        let items = items.iter().map(|instance| self.view(caller, instance)).collect();
+        let items = items
+            .iter()
+            .map(|instance| self.instance_view(caller, instance))
+            .collect();
         Ok(Answer::Instances { items, next })
     }
 

@@ -340,7 +340,7 @@ impl World {
 
     fn pass_checks(&mut self, id: &str) {
         let image = self.instance(id).map(|i| i.image.clone()).unwrap_or_default();
-        if self.image_faults.get(&image) == Some(&ImageFault::NeverBoots) {
+        if self.launching.image_faults.get(&image) == Some(&ImageFault::NeverBoots) {
             let impaired = CheckStatus::Impaired(self.now);
             self.edit(id, |i| i.instance_check = impaired);
         }

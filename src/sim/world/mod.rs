@@ -175,10 +175,7 @@ pub struct World {
     interfaces: interfaces::Interfaces,
     key_pairs: shelf::Shelf<keys::KeyPair>,
     quotas: BTreeMap<Scope, quota::Quota>,
-    /// Images whose instances do not work.
-    image_faults: BTreeMap<String, launch::ImageFault>,
-    /// Instance profiles, by ARN, that do not exist; all others do.
-    lost_profiles: BTreeSet<String>,
+    launching: launch::Room,
     /// A copy that a dry run tries itself on: EC2 looks at everything but capacity.
     is_rehearsal: bool,
     target_groups: BTreeMap<String, TargetGroup>,

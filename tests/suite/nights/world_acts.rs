@@ -87,6 +87,7 @@ fn strike_service(world: &mut World, what: &What, now: Timestamp) {
         } => world.set_staleness(Staleness {
             reads_lag: seconds(reads_s),
             own_writes_hidden: seconds(own_writes_s),
+            ..Staleness::default()
         }),
         What::Hide { server, lasts_s } => {
             world.hide_instance(&Fleet::id(server), now + seconds(lasts_s));

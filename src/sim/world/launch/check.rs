@@ -221,7 +221,7 @@ impl World {
                 return Err(ApiError::new("InvalidParameterCombination", text));
             }
         };
-        if self.lost_profiles.contains(&arn) {
+        if self.launching.lost_profiles.contains(&arn) {
             let text = format!(
                 "Value ({arn}) for parameter iamInstanceProfile is invalid. Invalid IAM Instance Profile"
             );

@@ -7,11 +7,12 @@ mod settings;
 mod types;
 mod view;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::World;
 use super::api::{Caller, Family, Response};
 use super::throttle::{Cost, limit};
+use super::{TemplateRef, World};
 pub use data::{
     BlockDeviceSpec, CpuOptions, EbsSpec, HostnameOptions, InterfaceSpec, LaunchData, MarketSpec,
     MetadataSpec, PlacementSpec, ProfileSpec,
@@ -34,6 +35,8 @@ pub struct RunInstances {
     pub token: Option<String>,
     pub subnet: Option<String>,
     pub private_ip: Option<String>,
+    /// A launch template and its version, over which `data` is laid.
+    pub template: Option<(TemplateRef, Option<String>)>,
     pub data: LaunchData,
 }
 
@@ -46,6 +49,15 @@ pub enum Answer {
         owner: String,
         instances: Vec<InstanceView>,
     },
+}
+
+/// What makes launches go wrong.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Room {
+    /// Images whose instances do not work.
+    pub(super) image_faults: BTreeMap<String, ImageFault>,
+    /// Instance profiles, by ARN, that do not exist; all others do.
+    pub(super) lost_profiles: BTreeSet<String>,
 }
 
 /// What is wrong with an image: instances launched from it show it.

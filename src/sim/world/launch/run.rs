@@ -93,7 +93,13 @@ impl World {
     /// Check everything that EC2 checks, and change nothing.
     fn plan(&mut self, caller: &Caller, wanted: &RunInstances) -> Result<Plan, ApiError> {
         let scope = caller.scope();
-        let data = wanted.data.clone();
+        let data = match &wanted.template {
+            Some((named, version)) => {
+                let template = self.resolve_template(&scope, named, version.as_deref())?;
+                wanted.data.clone().over(template)
+            }
+            None => wanted.data.clone(),
+        };
         check::data(&data)?;
         check::counts(wanted.min, wanted.max)?;
         let Some(image) = &data.image else {
@@ -369,7 +375,7 @@ impl World {
 
     /// Some time later it runs, or its launch turns out to have failed.
     fn begin_boot(&mut self, id: &str, image: &str) {
-        let fault = self.image_faults.get(image).cloned();
+        let fault = self.launching.image_faults.get(image).cloned();
         let boot = self.draw(&self.pace.boot_s.clone());
         let code = match &fault {
             Some(ImageFault::LaunchFails(code)) => Some(code.clone()),
@@ -408,7 +414,7 @@ impl World {
         let tags = tags
             .into_iter()
             .map(|(key, value)| (key, TagValue { value, since }));
-        let app = match self.image_faults.get(&plan.image.id) {
+        let app = match self.launching.image_faults.get(&plan.image.id) {
             Some(ImageFault::NeverServes) => App::Broken,
             Some(ImageFault::NeverBoots) => App::BootsForever,
             Some(ImageFault::ShutsDownAfter(time)) => App::ShutsDownAfter(*time),

@@ -32,7 +32,11 @@ impl InstanceView {
 
 impl World {
     /// The instance with its interfaces as a read of `caller` shows them.
-    pub(in crate::sim::world) fn view(&self, caller: &Caller, instance: &Arc<Instance>) -> InstanceView {
+    pub(in crate::sim::world) fn instance_view(
+        &self,
+        caller: &Caller,
+        instance: &Arc<Instance>,
+    ) -> InstanceView {
         let ids = instance.interfaces.values();
         let seen = ids.filter_map(|id| self.interfaces.all.visible(self, caller, id));
         InstanceView {
