@@ -156,6 +156,8 @@ impl Stage {
             },
             hook: Some(Arc::new(self.witness(life))),
         };
+        // A process that is gone holds no file open any more.
+        *self.present.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.backstage.do_chores().map_err(|error| RecordError::Io {
             path: self.config.state.clone(),
             why: error.to_string(),

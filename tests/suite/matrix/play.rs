@@ -4,8 +4,10 @@ use super::scenario::Scenario;
 use crate::simulation::stage::{end_state, live_as, on_stage, scratch};
 use jiff::Timestamp;
 use keepgreen::record::{FILE_NAME, Journal};
+use keepgreen::sim::fault::{Class, Kind, Strike};
 use keepgreen::sim::oracle::Violation;
-use keepgreen::sim::{CallRecord, CrashPlan, Ended, Fault, Stage, When};
+use keepgreen::sim::world::incident::GREEN;
+use keepgreen::sim::{CallRecord, CrashPlan, Ended, Stage, When};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
@@ -39,8 +41,30 @@ pub enum Disturbance {
     /// As many lives as the longest night has.
     GoesOn,
     Crash(CrashPlan, Heir),
-    /// This call of the run, counted from 1, goes wrong so.
-    Fault(u32, Fault),
+    Fault(Blow),
+}
+
+/// One fault, at one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Blow {
+    /// Which call of the run it strikes, counted from 1.
+    pub call: u32,
+    pub class: &'static Class,
+}
+
+impl Blow {
+    /// It changes the world itself, or what keepgreen remembers of it, and so the end.
+    pub fn leaves_a_trace(&self) -> bool {
+        let of_memory = ["journal older than the world", "intent of an unknown kind"];
+        let of_world = [
+            "terminated lingers",
+            "terminated vanishes at once",
+            "transitions missed",
+        ];
+        self.class.kind == Kind::World
+            || of_memory.contains(&self.class.name)
+            || of_world.contains(&self.class.name)
+    }
 }
 
 /// How a night ended.
@@ -95,12 +119,13 @@ pub fn play(
                 return Some(night_of(stage).await);
             }
             Disturbance::GoesOn => orderly(&live_as(stage, &life, scenario.minutes).await, stage),
-            Disturbance::Fault(call, fault) => {
-                stage
-                    .cloud
-                    .inject(When::any().after(call - 1).once(), fault.clone());
-                orderly(&live_as(stage, &life, scenario.minutes).await, stage);
-                if stage.cloud.calls().len() < usize::try_from(*call).unwrap() {
+            Disturbance::Fault(blow) => {
+                let at = When::any().after(blow.call - 1).once();
+                blow.class
+                    .inject(stage, Strike::at(at, GREEN).variant(u64::from(blow.call)));
+                let ended = live_as(stage, &life, scenario.minutes).await;
+                assert!(!matches!(ended, Ended::NoJournal(_)), "{ended:?}");
+                if stage.cloud.calls().len() < usize::try_from(blow.call).unwrap() {
                     return None;
                 }
             }
@@ -116,7 +141,7 @@ pub fn play(
                     stage.cloud.story()
                 );
                 if *heir == Heir::ColdProcess {
-                    return Some(inherited(scenario, stage, wanted).await);
+                    return Some(inherited(stage, wanted).await);
                 }
             }
         }
@@ -129,7 +154,8 @@ async fn go_on(stage: &mut Stage, wanted: &BTreeMap<String, String>) -> Night {
     for _ in 0..LIVES {
         let ended = end_of(stage).await;
         let life = stage.next_life();
-        orderly(&live_as(stage, &life, LIFE_MINUTES).await, stage);
+        let lived = live_as(stage, &life, LIFE_MINUTES).await;
+        assert!(!matches!(lived, Ended::NoJournal(_)), "{lived:?}");
         if unlike(wanted, &ended).is_empty() {
             break;
         }
@@ -137,14 +163,11 @@ async fn go_on(stage: &mut Stage, wanted: &BTreeMap<String, String>) -> Night {
     night_of(stage).await
 }
 
-async fn inherited(scenario: &Scenario, old: &Stage, wanted: &BTreeMap<String, String>) -> Night {
-    let (folder, policy) = (scratch(), (scenario.policy)());
-    let policies = [("tis.yaml", policy.as_str())];
-    let mut cold = Stage::new(old.cloud.clone(), folder.path(), &policies, SEED + 1).unwrap();
-    (scenario.config)(&mut cold.config);
+/// The next life is on another machine, with clocks of its own and the journal alone.
+async fn inherited(old: &Stage, wanted: &BTreeMap<String, String>) -> Night {
+    let folder = scratch();
+    let mut cold = old.beside(&folder.path().join("state"));
     hand_over(old.state(), cold.state());
-    // Its lives are numbered after those of the machine that is gone.
-    let _first = cold.next_life();
     go_on(&mut cold, wanted).await
 }
 

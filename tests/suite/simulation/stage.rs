@@ -63,7 +63,8 @@ pub async fn live(stage: &mut Stage, minutes: u64) {
 }
 
 pub async fn live_as(stage: &Stage, life: &Incarnation, minutes: u64) -> Ended {
-    stage.live(life, Duration::from_secs(minutes * 60), |_| {}).await
+    // A whole controller is too big for the stack of a test's thread, several times over.
+    Box::pin(stage.live(life, Duration::from_secs(minutes * 60), |_| {})).await
 }
 
 /// How often an operation was called.
