@@ -145,13 +145,18 @@ pub fn play(
                 }
             }
         }
-        Some(go_on(stage, wanted).await)
+        let lives = match disturbance {
+            // Its end is another, and nothing is waited for.
+            Disturbance::Fault(blow) if blow.leaves_a_trace() => 1,
+            _ => LIVES,
+        };
+        Some(go_on(stage, wanted, lives).await)
     })
 }
 
 /// Lives on until the end is the wanted one, and one life more, in which nothing may change any more.
-async fn go_on(stage: &mut Stage, wanted: &BTreeMap<String, String>) -> Night {
-    for _ in 0..LIVES {
+async fn go_on(stage: &mut Stage, wanted: &BTreeMap<String, String>, lives: u32) -> Night {
+    for _ in 0..lives {
         let ended = end_of(stage).await;
         let life = stage.next_life();
         let lived = live_as(stage, &life, LIFE_MINUTES).await;
@@ -168,7 +173,7 @@ async fn inherited(old: &Stage, wanted: &BTreeMap<String, String>) -> Night {
     let folder = scratch();
     let mut cold = old.beside(&folder.path().join("state"));
     hand_over(old.state(), cold.state());
-    go_on(&mut cold, wanted).await
+    go_on(&mut cold, wanted, LIVES).await
 }
 
 /// The journal, and nothing else, goes from one machine to another.
