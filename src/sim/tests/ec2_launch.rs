@@ -4,7 +4,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::sim::world::launch::ImageFault;
-use crate::sim::world::{Quota, Scope, State, incident};
+use crate::sim::world::{ImageSpec, Quota, Scope, State, incident};
 
 type Launch = aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 
@@ -141,5 +141,17 @@ fn a_launch_lays_its_own_parameters_over_those_of_its_template() {
             (made.instance_type.as_str(), made.settings.disable_api_stop),
             ("c5.large", true)
         );
+    });
+}
+
+#[test]
+fn an_image_that_another_account_shares_is_launched_though_its_snapshots_are_not_shared() {
+    const OTHERS: &str = "999988887777";
+    const FOREIGN: &str = "ami-0f000000000000001";
+    let image = ImageSpec::new(FOREIGN).owner(OTHERS).shared_with(ACCOUNT);
+    simulate(incident::world(1).image(image), |cloud| async move {
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
+        let id = one(launch(&ec2).image_id(FOREIGN)).await;
+        assert_eq!(cloud.world(|w| w.instance(&id).unwrap().image.clone()), FOREIGN);
     });
 }

@@ -190,8 +190,10 @@ fn write_interface(xml: &mut Xml, e: &Interface) {
     xml.text("sourceDestCheck", e.source_dest_check.to_string());
     groups(xml, &e.groups);
     xml.element("attachment", |xml| write_attachment(xml, e));
-    association(xml, e);
-    xml.list("privateIpAddressesSet", "item", [e], write_private_ip);
+    association(xml, e, false);
+    xml.list("privateIpAddressesSet", "item", [e], |xml, e| {
+        write_private_ip(xml, e, false)
+    });
 }
 
 fn write_settings(xml: &mut Xml, i: &InstanceView) {

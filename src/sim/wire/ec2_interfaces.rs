@@ -146,8 +146,10 @@ fn write_interface(xml: &mut Xml, e: &Interface) {
             write_attachment(xml, e);
         });
     }
-    association(xml, e);
-    xml.list("privateIpAddressesSet", "item", [e], write_private_ip);
+    association(xml, e, true);
+    xml.list("privateIpAddressesSet", "item", [e], |xml, e| {
+        write_private_ip(xml, e, true)
+    });
     tag_set(xml, &e.tags);
 }
 
@@ -173,14 +175,15 @@ pub(super) fn groups(xml: &mut Xml, groups: &[(String, String)]) {
     });
 }
 
-pub(super) fn write_private_ip(xml: &mut Xml, e: &Interface) {
+pub(super) fn write_private_ip(xml: &mut Xml, e: &Interface, with_ids: bool) {
     xml.text("privateIpAddress", e.private_ip.to_string());
     xml.text("privateDnsName", e.private_dns_name());
     xml.text("primary", "true");
-    association(xml, e);
+    association(xml, e, with_ids);
 }
 
-pub(super) fn association(xml: &mut Xml, e: &Interface) {
+/// The public address; `with_ids`: with the ids of an Elastic IP, which an instance's own listing does not show.
+pub(super) fn association(xml: &mut Xml, e: &Interface, with_ids: bool) {
     let Some(association) = &e.association else {
         return;
     };
@@ -195,7 +198,7 @@ pub(super) fn association(xml: &mut Xml, e: &Interface) {
                 "amazon"
             },
         );
-        if let Some((allocation, association)) = &association.elastic {
+        if with_ids && let Some((allocation, association)) = &association.elastic {
             xml.text("allocationId", allocation);
             xml.text("associationId", association);
         }

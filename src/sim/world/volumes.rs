@@ -155,8 +155,21 @@ impl World {
     /// # Errors
     /// A snapshot that the scope cannot use, a size or speed out of the type's limits, a key without encryption.
     pub(super) fn new_volume(&self, scope: &Scope, spec: &EbsSpec) -> Result<NewVolume, ApiError> {
+        self.new_volume_from(scope, scope, spec)
+    }
+
+    /// The same, with a snapshot that `user` can use.
+    ///
+    /// # Errors
+    /// As for [`World::new_volume`].
+    pub(super) fn new_volume_from(
+        &self,
+        scope: &Scope,
+        user: &Scope,
+        spec: &EbsSpec,
+    ) -> Result<NewVolume, ApiError> {
         let snapshot = match &spec.snapshot {
-            Some(id) => Some(self.usable_snapshot(scope, id)?),
+            Some(id) => Some(self.usable_snapshot(user, id)?),
             None => None,
         };
         let least = snapshot.as_ref().map_or(0, |s| s.size_gib);

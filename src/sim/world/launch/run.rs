@@ -271,7 +271,10 @@ impl World {
         let mut volumes = Vec::new();
         for device in super::super::device::merged(&image.devices, &data.block_devices) {
             if let Some(ebs) = &device.ebs {
-                let new = self.new_volume(scope, ebs)?;
+                // Who may launch the image may use its snapshots, though they are shared with nobody.
+                let is_images = image.snapshots().any(|id| ebs.snapshot.as_deref() == Some(id));
+                let user = if is_images { &image.scope } else { scope };
+                let new = self.new_volume_from(scope, user, ebs)?;
                 // A volume without any word on it goes with its instance.
                 volumes.push((
                     device.device.clone(),
