@@ -3,6 +3,8 @@
 use tokio::time::sleep;
 
 use super::*;
+use aws_sdk_ec2::types::InstanceAttributeName;
+
 use crate::sim::world::launch::ImageFault;
 use crate::sim::world::{ImageSpec, Quota, Scope, State, incident};
 
@@ -153,5 +155,44 @@ fn an_image_that_another_account_shares_is_launched_though_its_snapshots_are_not
         let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
         let id = one(launch(&ec2).image_id(FOREIGN)).await;
         assert_eq!(cloud.world(|w| w.instance(&id).unwrap().image.clone()), FOREIGN);
+    });
+}
+
+#[test]
+fn a_reboot_needs_running_instances_and_takes_the_application_down_for_a_while() {
+    simulate(incident::world(1), |cloud| async move {
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
+        let id = one(launch(&ec2)).await;
+        let error = ec2.reboot_instances().instance_ids(&id).send().await.unwrap_err();
+        assert_eq!(code(&error), "IncorrectInstanceState");
+        sleep(seconds(600)).await;
+        assert!(cloud.world(|w| w.instance(&id).unwrap().app_up));
+        ec2.reboot_instances().instance_ids(&id).send().await.unwrap();
+        let (state, app_up) = cloud.world(|w| {
+            let i = w.instance(&id).unwrap();
+            (i.state, i.app_up)
+        });
+        assert_eq!((state, app_up), (State::Running, false));
+        sleep(seconds(600)).await;
+        assert!(cloud.world(|w| w.instance(&id).unwrap().app_up));
+    });
+}
+
+#[test]
+fn an_instances_attributes_are_those_of_its_launch() {
+    simulate(incident::world(1), |cloud| async move {
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
+        let id = one(launch(&ec2).user_data("aGVsbG8=").disable_api_stop(true)).await;
+        let asked = async |name| {
+            let call = ec2.describe_instance_attribute().instance_id(&id).attribute(name);
+            call.send().await.unwrap()
+        };
+        let data = asked(InstanceAttributeName::UserData).await;
+        assert_eq!(data.user_data().unwrap().value(), Some("aGVsbG8="));
+        assert!(data.disable_api_stop().is_none());
+        let stop = asked(InstanceAttributeName::DisableApiStop).await;
+        assert_eq!(stop.disable_api_stop().unwrap().value(), Some(true));
+        let groups = asked(InstanceAttributeName::GroupSet).await;
+        assert_eq!(groups.groups().len(), 1);
     });
 }

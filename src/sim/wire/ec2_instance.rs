@@ -8,28 +8,38 @@ use super::ec2_xml::{state, tags};
 use super::xml::{Xml, time};
 use crate::sim::world::api::Operation;
 use crate::sim::world::interfaces::Interface;
-use crate::sim::world::launch::{Answer, InstanceView, Op, RunInstances};
+use crate::sim::world::launch::{Answer, Attribute, InstanceView, Op, RunInstances};
 use crate::sim::world::network::zone_id;
 use crate::sim::world::{State, TemplateRef};
 
-pub(super) const ROUTES: &[Route] = &[route("RunInstances", |p| {
-    let wanted = RunInstances {
-        min: p.required_number("MinCount")?,
-        max: p.required_number("MaxCount")?,
-        token: p.text("ClientToken").filter(|token| !token.is_empty()),
-        subnet: p.text("SubnetId"),
-        private_ip: p.text("PrivateIpAddress"),
-        template: p.within("LaunchTemplate", |template| {
-            let named = TemplateRef {
-                id: template.text("LaunchTemplateId"),
-                name: template.text("LaunchTemplateName"),
-            };
-            Ok((named, template.text("Version")))
-        })?,
-        data: launch_data(p)?,
-    };
-    Ok(Operation::Launch(Op::RunInstances(Box::new(wanted))))
-})];
+pub(super) const ROUTES: &[Route] = &[
+    route("RunInstances", |p| {
+        let wanted = RunInstances {
+            min: p.required_number("MinCount")?,
+            max: p.required_number("MaxCount")?,
+            token: p.text("ClientToken").filter(|token| !token.is_empty()),
+            subnet: p.text("SubnetId"),
+            private_ip: p.text("PrivateIpAddress"),
+            template: p.within("LaunchTemplate", |template| {
+                let named = TemplateRef {
+                    id: template.text("LaunchTemplateId"),
+                    name: template.text("LaunchTemplateName"),
+                };
+                Ok((named, template.text("Version")))
+            })?,
+            data: launch_data(p)?,
+        };
+        Ok(Operation::Launch(Op::RunInstances(Box::new(wanted))))
+    }),
+    route("RebootInstances", |p| {
+        Ok(Operation::Launch(Op::RebootInstances(p.list("InstanceId"))))
+    }),
+    route("DescribeInstanceAttribute", |p| {
+        let id = p.required("InstanceId")?;
+        let attribute = p.required("Attribute")?.parse()?;
+        Ok(Operation::Launch(Op::DescribeInstanceAttribute { id, attribute }))
+    }),
+];
 
 pub(super) fn launched(xml: &mut Xml, answer: &Answer) {
     match answer {
@@ -37,6 +47,41 @@ pub(super) fn launched(xml: &mut Xml, answer: &Answer) {
             let instances: Vec<&InstanceView> = instances.iter().collect();
             reservation(xml, id, owner, &instances);
         }
+        Answer::Attribute(attribute, instance) => {
+            xml.text("instanceId", &instance.id);
+            write_attribute(xml, *attribute, instance);
+        }
+    }
+}
+
+fn write_attribute(xml: &mut Xml, attribute: Attribute, i: &InstanceView) {
+    let s = &i.settings;
+    let mut value = |name: &str, value: &str| xml.element(name, |xml| xml.text("value", value));
+    match attribute {
+        Attribute::BlockDeviceMapping => write_devices(xml, i),
+        Attribute::DisableApiStop => value("disableApiStop", &s.disable_api_stop.to_string()),
+        Attribute::DisableApiTermination => {
+            value("disableApiTermination", &s.disable_api_termination.to_string());
+        }
+        Attribute::EbsOptimized => value("ebsOptimized", &s.ebs_optimized.to_string()),
+        Attribute::EnaSupport => value("enaSupport", "true"),
+        Attribute::GroupSet => groups(xml, i.primary().map_or(&[], |e| e.groups.as_slice())),
+        Attribute::ShutdownBehavior => {
+            let behavior = if s.shutdown_terminates {
+                "terminate"
+            } else {
+                "stop"
+            };
+            value("instanceInitiatedShutdownBehavior", behavior);
+        }
+        Attribute::InstanceType => value("instanceType", &i.instance_type),
+        Attribute::RootDeviceName => value("rootDeviceName", &i.root_device),
+        Attribute::SourceDestCheck => {
+            let check = i.primary().is_none_or(|e| e.source_dest_check);
+            value("sourceDestCheck", &check.to_string());
+        }
+        // Without any: an empty element, not an empty value.
+        Attribute::UserData => xml.element("userData", |xml| xml.maybe("value", s.user_data.as_ref())),
     }
 }
 

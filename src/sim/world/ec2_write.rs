@@ -154,7 +154,7 @@ fn protected(instance: &Instance, verb: &str, attribute: &str) -> ApiError {
     ApiError::new("OperationNotPermitted", text)
 }
 
-fn incorrect_state(instance: &Instance, verb: &str) -> ApiError {
+pub(super) fn incorrect_state(instance: &Instance, verb: &str) -> ApiError {
     let text = format!(
         "The instance '{}' is not in a state from which it can be {verb}.",
         instance.id

@@ -1,5 +1,6 @@
-//! Launching instances.
+//! Launching instances, and what can be asked and done of one that was launched.
 
+mod attributes;
 mod check;
 mod data;
 mod run;
@@ -11,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::api::{Caller, Family, Response};
-use super::throttle::{Cost, limit};
+use super::throttle::{self, Cost, limit};
 use super::{TemplateRef, World};
+pub use attributes::Attribute;
 pub use data::{
     BlockDeviceSpec, CpuOptions, EbsSpec, HostnameOptions, InterfaceSpec, LaunchData, MarketSpec,
     MetadataSpec, PlacementSpec, ProfileSpec,
@@ -25,6 +27,8 @@ pub use view::InstanceView;
 #[derive(Debug, Clone)]
 pub enum Op {
     RunInstances(Box<RunInstances>),
+    RebootInstances(Vec<String>),
+    DescribeInstanceAttribute { id: String, attribute: Attribute },
 }
 
 /// RunInstances' parameters.
@@ -49,6 +53,8 @@ pub enum Answer {
         owner: String,
         instances: Vec<InstanceView>,
     },
+    /// An attribute of an instance.
+    Attribute(Attribute, Box<InstanceView>),
 }
 
 /// What makes launches go wrong.
@@ -77,6 +83,8 @@ impl Family for Op {
     fn name(&self) -> &'static str {
         match self {
             Op::RunInstances(_) => "RunInstances",
+            Op::RebootInstances(_) => "RebootInstances",
+            Op::DescribeInstanceAttribute { .. } => "DescribeInstanceAttribute",
         }
     }
 
@@ -87,6 +95,8 @@ impl Family for Op {
                 let named = data.image.iter().chain(&wanted.subnet).chain(&wanted.token);
                 named.map(String::as_str).collect()
             }
+            Op::RebootInstances(ids) => ids.iter().map(String::as_str).collect(),
+            Op::DescribeInstanceAttribute { id, .. } => vec![id],
         }
     }
 
@@ -100,12 +110,17 @@ impl Family for Op {
                     f64::from(wanted.max),
                 ),
             ],
+            Op::RebootInstances(_) | Op::DescribeInstanceAttribute { .. } => throttle::ec2(self.name()),
         }
     }
 
     fn answer(&self, world: &mut World, caller: &Caller) -> Response {
         match self {
             Op::RunInstances(wanted) => world.run_instances(caller, wanted),
+            Op::RebootInstances(ids) => world.reboot_instances(caller, ids),
+            Op::DescribeInstanceAttribute { id, attribute } => {
+                world.describe_instance_attribute(caller, id, *attribute)
+            }
         }
     }
 }

@@ -139,8 +139,28 @@ impl World {
             settings,
             volumes,
             interfaces,
-            tags: data.tags,
+            tags: self.with_template_tags(caller, wanted, data.tags)?,
         })
+    }
+
+    /// AWS tags instances with the template that they come from.
+    fn with_template_tags(
+        &self,
+        caller: &Caller,
+        wanted: &RunInstances,
+        mut tags: BTreeMap<String, Tags>,
+    ) -> Result<BTreeMap<String, Tags>, ApiError> {
+        if let Some((named, version)) = &wanted.template {
+            let template = self.template(&caller.scope(), named)?;
+            let version = template.version(version.as_deref().unwrap_or("$Default"))?;
+            let of_instance = tags.entry("instance".to_owned()).or_default();
+            of_instance.insert("aws:ec2launchtemplate:id".to_owned(), template.id.clone());
+            of_instance.insert(
+                "aws:ec2launchtemplate:version".to_owned(),
+                version.number.to_string(),
+            );
+        }
+        Ok(tags)
     }
 
     /// The subnet that is named, else the default one of the zone that is named, else of the first with capacity.
