@@ -157,7 +157,7 @@ def an_image_is_another_accounts_to_use_only_while_it_is_shared(aws):
     found = theirs.describe_instance_image_metadata(InstanceIds=[one])["InstanceImageMetadata"][0]
     aws.equal((found["ImageMetadata"]["State"], found["ImageMetadata"]["OwnerId"]), ("available", "123456789012"))
     wanted = {"InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
-    aws.refused("InvalidAMIID.NotFound", theirs.run_instances, ImageId=image, **wanted)
+    aws.refused("AuthFailure", theirs.run_instances, status=403, ImageId=image, **wanted)
 
 
 @case
@@ -205,11 +205,12 @@ def with_allowed_images_on_a_disallowed_image_vanishes_and_the_witness_says_so(a
     made = theirs.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
     one = made["Instances"][0]["InstanceId"]
     theirs.enable_allowed_images_settings(AllowedImagesSettingsState="enabled")
+    theirs.replace_image_criteria_in_allowed_images_settings(ImageCriteria=[{"ImageProviders": ["amazon"]}])
     aws.equal(theirs.get_allowed_images_settings()["State"], "enabled")
     aws.refused("InvalidAMIID.NotFound", theirs.describe_images, ImageIds=[image])
     found = theirs.describe_instance_image_metadata(InstanceIds=[one])["InstanceImageMetadata"][0]["ImageMetadata"]
     aws.equal((found["ImageAllowed"], found["State"]), (False, "available"))
-    theirs.disable_allowed_images_settings(AllowedImagesSettingsState="disabled")
+    theirs.disable_allowed_images_settings()
     aws.equal(states(theirs.describe_images(ImageIds=[image])), [(image, "available")])
 
 

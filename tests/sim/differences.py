@@ -132,6 +132,10 @@ ANSWERS = [
     ("ec2.DescribeInstances", "*StateTransitionReason", "value", "AWS writes GMT after the time (R); moto UTC"),
     ("ec2.DescribeInstanceStatus", "*AttachedEbsStatus", "sim only", "AWS's third check (D); moto has two"),
     (
+        "ec2.AllocateAddress|ec2.DescribeAddresses", "*NetworkBorderGroup|*PublicIpv4Pool", "sim only",
+        "AWS sends both of every address (D); moto leaves them out",
+    ),
+    (
         "ec2.GetLaunchTemplateData", "*Ebs.Encrypted|*Ebs.VolumeType", "sim only",
         "the disk as it is (D); moto leaves it out",
     ),
