@@ -22,8 +22,6 @@ const LOOKS_APART: Duration = Duration::from_secs(10);
 const LOOKS_TOO_MANY: u32 = 3;
 /// A pass under way, and the grid that quiet services share, may take so much of the next interval.
 const SLACK: Duration = Duration::from_secs(30);
-/// An incident goes on for so long after its last attempt.
-const INCIDENT: Duration = Duration::from_secs(35 * 60);
 
 /// A stopped instance that the controller has been shown.
 #[derive(Debug, Clone)]
@@ -131,10 +129,8 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
     };
     let now = world.now();
     let tried = memory.attempts.get(&shown.id);
-    let was_tried = tried.is_some_and(|attempts| {
-        let of_day = attempts.iter().filter(|a| a.at + DAY > now).count();
-        of_day > 1 || attempts.back().is_some_and(|a| a.at + INCIDENT > now)
-    });
+    // One that was tried before may be awaited, cool down, or be quarantined until a person looks: L1 has the last word there.
+    let was_tried = tried.is_some_and(|attempts| attempts.iter().any(|a| a.at + DAY > now));
     // A start that AWS refused is repeated at the cooldown, not at the next look.
     let cools_down = memory
         .own_writes

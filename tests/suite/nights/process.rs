@@ -4,6 +4,7 @@
 use keepgreen::controller::Message;
 use keepgreen::decide::Hold;
 use keepgreen::record::Journal;
+use keepgreen::sim::stage::Backstage;
 use keepgreen::sim::{CrashPhase, Ended, Incarnation, Stage};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ struct Inner {
     down_s: u32,
     disk_full: bool,
     faults: Vec<String>,
+    /// Tells the oracles of what ails the machine itself.
+    backstage: Option<Backstage>,
     lives: u32,
     crashes: u32,
     /// What the latest pass over each service did not do, and why.
@@ -43,6 +46,7 @@ impl Process {
     pub fn new(stage: &Stage) -> Self {
         let inner = Inner {
             journal: stage.present_journal(),
+            backstage: Some(stage.backstage().clone()),
             ..Inner::default()
         };
         Self(RefCell::new(inner))
@@ -139,6 +143,9 @@ impl Process {
         let journal = {
             let mut inner = self.0.borrow_mut();
             inner.disk_full = full;
+            if let Some(backstage) = &inner.backstage {
+                backstage.fill_disk(full);
+            }
             let journal = inner.journal.lock().unwrap_or_else(PoisonError::into_inner);
             journal.clone()
         };
