@@ -6,6 +6,7 @@ use super::scenario;
 use keepgreen::sim::{CrashPhase, CrashPlan};
 
 #[test]
+#[ignore = "takes many minutes; run it with: cargo test --test suite matrix:: -- --ignored --nocapture"]
 fn killed_at_every_call_and_phase_another_process_brings_the_same_end() {
     let mut cells = 0;
     let mut wrong = Vec::new();

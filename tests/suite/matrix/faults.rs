@@ -62,6 +62,7 @@ fn judge(scenario: &Scenario, quiet: &Night, blow: &Blow) -> Option<String> {
 }
 
 #[test]
+#[ignore = "takes many minutes; run it with: cargo test --test suite matrix:: -- --ignored --nocapture"]
 fn whatever_goes_wrong_once_at_any_call_site_the_night_ends_well() {
     let mut struck = BTreeSet::new();
     let mut total = 0;
