@@ -199,8 +199,8 @@ fn is_declared(declared: &Declared, scope: &Scope) -> bool {
     declared.services.iter().any(|service| service.scope == *scope)
 }
 
-/// No message that asks for a person is told twice, but for those whose first answer was lost. (The other half, that there is
-/// one at all within five minutes, is judged for quarantine.)
+/// No message that asks for a person is told twice, but for those whose first answer was lost. That there is one within five
+/// minutes, and one a day after it, is not judged: the world sees no quarantine.
 pub(super) fn l6_one_alert(looks: &Looks, world: &World, findings: &mut Findings) {
     let mut told: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
     for (host, post) in world.all_posts() {
