@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::declared::{Declared, Service};
+use super::floor::Meltdown;
 use super::journal::Books;
+use super::replace::Creation;
 use super::{HOUR, LOOK_AGE_MAX};
 use crate::sim::world::api::{Answer, ApiError, Operation, Refusal, Request, Response};
 use crate::sim::world::{Instance, State, World, earlier};
@@ -55,6 +57,12 @@ pub(super) struct Memory {
     pub(super) in_flight: BTreeMap<u64, Vec<String>>,
     /// Life and instance: when the last DescribeInstances that showed it was sent.
     pub(super) looks: BTreeMap<(u32, String), Timestamp>,
+    /// Mutations not answered yet that take targets out of groups, by call number, with the groups' ARNs.
+    pub(super) disrupting: BTreeMap<u64, Vec<String>>,
+    /// Calls that create something under a client token, oldest first.
+    pub(super) creations: VecDeque<Creation>,
+    /// Account: when so much of it last ailed that the breaker is open.
+    pub(super) meltdowns: BTreeMap<String, Meltdown>,
     /// When a mutation of the instance last took effect.
     pub(super) own_writes: BTreeMap<String, Timestamp>,
     /// Life: when the pause parameter was last read, and whether that told anything.
@@ -82,6 +90,7 @@ impl Memory {
         }
         let account = arrival.request.caller.account.clone();
         self.mutations.push_back((arrival.sent, account));
+        self.creations.extend(Creation::of(arrival));
         let mut services = Vec::new();
         for id in arrival.request.operation.subjects() {
             self.own_writes.insert(id.to_owned(), now);

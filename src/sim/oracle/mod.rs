@@ -10,7 +10,8 @@
 //!
 //! - [`tally`]: names, counts, violations; [`awaits`]: which invariants cannot be tested yet, and why.
 //! - [`declared`]: what the policies say; `case`: what a function gets to see.
-//! - `ours`, `order`, `pause`, `journal`: judged as each mutation arrives, and as the journal changes.
+//! - `step`: what a mutation does to what serves.
+//! - `ours`, `floor`, `replace`, `order`, `pause`, `journal`: judged as each mutation arrives, and as the journal changes.
 //! - `secrets`, `budget`: judged at every call; `surroundings`: once a life is over.
 //! - `liveness`, `watch`: judged as time passes, and at the end.
 
@@ -18,12 +19,15 @@ pub mod awaits;
 mod budget;
 mod case;
 pub mod declared;
+mod floor;
 mod journal;
 mod liveness;
 mod order;
 mod ours;
 mod pause;
+mod replace;
 mod secrets;
+mod step;
 mod surroundings;
 pub mod tally;
 mod watch;
@@ -67,14 +71,23 @@ type Check = fn(&Case, &mut Findings);
 const AT_MUTATIONS: &[(&str, Check)] = &[
     ("S1 Ownership", ours::s1_ownership),
     ("S2 Identity", ours::s2_identity),
+    ("S3 At most one", replace::s3_at_most_one),
+    ("S4 Token purity", replace::s4_token_purity),
     ("S5 Write-ahead", journal::s5_write_ahead),
+    ("S6 Floor", floor::s6_floor),
+    ("S7 Replace order", replace::s7_replace_order),
     ("S8 Do no harm", ours::s8_do_no_harm),
+    ("S9 Absence is not gone", replace::s9_absence_is_not_gone),
+    ("S10 Unknown is not false", floor::s10_unknown_is_not_false),
     ("S11 Caps", order::s11_caps),
+    ("S12 Breaker", floor::s12_breaker),
     ("S13 Pause", order::s13_pause),
     ("S15 One writer", order::s15_one_writer),
     ("S16 Freshness", order::s16_freshness),
     ("S17 Legal transitions", ours::s17_legal_transitions),
     ("S18 Others' intent", ours::s18_others_intent),
+    ("S19 Colours", floor::s19_colours),
+    ("S20 Nothing lost, nothing left", replace::s20_nothing_lost),
     ("L5 Resume", journal::l5_resume),
 ];
 
@@ -151,10 +164,30 @@ impl Oracle {
         self.price(arrival);
         if arrival.request.operation.is_mutation() {
             self.check(arrival, AT_MUTATIONS);
+            self.note_groups(arrival);
             self.memory.sent(arrival, self.declared.newest());
             self.watch.sent(arrival);
             self.books.sent(arrival);
             self.looks.started(&arrival.request.operation.subjects());
+        }
+    }
+
+    /// The target groups that the call takes targets from are under way until it is answered.
+    fn note_groups(&mut self, arrival: &Arrival) {
+        let newest = self.declared.newest();
+        let case = Case {
+            arrival,
+            declared: newest,
+            newest,
+            memory: &self.memory,
+            books: &self.books,
+        };
+        let groups: Vec<String> = step::lost_targets(&case)
+            .into_iter()
+            .map(|(group, _)| group.arn.clone())
+            .collect();
+        if !groups.is_empty() {
+            self.memory.disrupting.insert(arrival.number, groups);
         }
     }
 
@@ -252,6 +285,7 @@ impl Oracle {
     /// The call was answered, or nobody waits for its answer any more.
     pub(super) fn settled(&mut self, call: u64) {
         self.memory.in_flight.remove(&call);
+        self.memory.disrupting.remove(&call);
     }
 
     /// The world has answered: it did what was asked for, or refused.
@@ -294,6 +328,7 @@ impl Oracle {
     pub(super) fn observe(&mut self, world: &World) {
         let since = self.watch.observed(world.now());
         self.memory.observe(world, since);
+        floor::follow(&mut self.memory.meltdowns, world, self.declared.newest());
     }
 
     /// From now on nothing is injected and nobody meddles: what is not whole is to become so, and then to be left alone.

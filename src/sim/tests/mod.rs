@@ -13,6 +13,7 @@ mod faults;
 mod images;
 mod judged;
 mod judged_later;
+mod judged_serving;
 mod life;
 mod own;
 mod parameters;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::super::World;
 use super::super::target::{Health, Target, TargetGroup, TargetKey};
 use super::{Listener, LoadBalancer, Rule};
@@ -68,6 +70,16 @@ impl TargetGroup {
         open.map(|(key, _, _)| key).collect()
     }
 
+    /// All that is true of a registered target at some moment between, oldest first.
+    pub fn health_since(&self, key: &TargetKey, from: Timestamp, to: Timestamp) -> Vec<Health> {
+        let versions = self
+            .targets
+            .get(key)
+            .into_iter()
+            .flat_map(|t| t.between(from, to));
+        versions.map(|target| self.shown(target)).collect()
+    }
+
     /// The load balancer has failed open: it sends requests to targets of which none is healthy.
     pub fn is_failing_open(&self) -> bool {
         self.healthy_targets().is_empty() && !self.serving_targets().is_empty()
@@ -104,6 +116,19 @@ impl World {
             }
         }
         all
+    }
+
+    /// For each registration of an instance: the group's ARN, and all that was true of it since `from`.
+    pub fn healths_since(&self, id: &str, from: Timestamp) -> Vec<(String, Vec<Health>)> {
+        let registrations = self.registrations_of(id).into_iter();
+        let address = self.instance(id).map_or("", |i| i.private_ip.as_str());
+        let healths = |registration: Registration| {
+            let group = self.target_groups.get(&registration.group)?;
+            let by_id = group.health_since(&(id.to_owned(), registration.port), from, self.now());
+            let by_address = group.health_since(&(address.to_owned(), registration.port), from, self.now());
+            Some((registration.group, [by_id, by_address].concat()))
+        };
+        registrations.filter_map(healths).collect()
     }
 
     /// No load balancer sends it anything any more, and its draining is over: registered nowhere, or unused.

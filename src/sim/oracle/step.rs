@@ -1,0 +1,150 @@
+//! What a mutation does to what serves, as the world has it: which instances go down, which targets leave which group, and
+//! what is launched in whose place.
+//!
+//! A controller acts on a look that is a few seconds old; so a fact counts against a step only if it held at every moment of
+//! the case's window, and in its favour if it held at any.
+
+use std::collections::BTreeMap;
+
+use super::case::Case;
+use super::declared::{Service, Slot};
+use crate::sim::world::api::Operation;
+use crate::sim::world::balancing::Op;
+use crate::sim::world::{CheckStatus, Health, Instance, State, TargetGroup, TargetKey};
+
+/// The instance in whose place a launched one is to serve.
+pub(super) const REPLACES: &str = "keepgreen:replaces";
+
+/// A parameter of the request's text.
+pub(super) fn param<'a>(params: &'a str, key: &str) -> Option<&'a str> {
+    let mut pairs = params.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
+}
+
+/// The value of a tag that the request gives to what it creates.
+pub(super) fn tag_param<'a>(params: &'a str, tag: &str) -> Option<&'a str> {
+    let mut pairs = params.split('&').filter_map(|pair| pair.split_once('='));
+    let (name, _) = pairs.find(|(name, value)| name.ends_with(".Key") && *value == tag)?;
+    param(params, &format!("{}.Value", name.strip_suffix(".Key")?))
+}
+
+/// The request launches instances.
+pub(super) fn is_launch(case: &Case) -> bool {
+    !matches!(case.operation(), Operation::DryRun(_)) && case.operation().name() == "RunInstances"
+}
+
+/// The instances that the request stops or terminates.
+pub(super) fn taken_down<'a>(case: &Case<'a>) -> &'a [String] {
+    match case.operation() {
+        Operation::StopInstances {
+            ids, dry_run: false, ..
+        }
+        | Operation::TerminateInstances { ids, dry_run: false } => ids,
+        _ => &[],
+    }
+}
+
+/// The targets that the request takes out of target groups, by the group's ARN; only groups in which there are any.
+pub(super) fn lost_targets<'a>(case: &Case<'a>) -> Vec<(&'a TargetGroup, Vec<&'a TargetKey>)> {
+    let world = case.world();
+    let down = taken_down(case);
+    let mut lost = Vec::new();
+    for group in world.target_groups() {
+        let leaves = |key: &TargetKey| match case.operation() {
+            Operation::Balancing(Op::DeregisterTargets { arn, targets }) => {
+                *arn == group.arn
+                    && targets
+                        .iter()
+                        .any(|t| t.id == key.0 && t.port.is_none_or(|port| port == key.1))
+            }
+            _ => down.iter().any(|id| {
+                let address = world.instance(id).map(|i| &i.private_ip);
+                key.0 == *id || (group.target_type == "ip" && Some(&key.0) == address)
+            }),
+        };
+        let keys: Vec<_> = group
+            .registered()
+            .map(|(key, ..)| key)
+            .filter(|key| leaves(key))
+            .collect();
+        if !keys.is_empty() {
+            lost.push((group, keys));
+        }
+    }
+    lost
+}
+
+/// The instances that stop serving by the request, wholly or in one group.
+pub(super) fn disrupted<'a>(case: &Case<'a>) -> Vec<&'a Instance> {
+    let ids: Vec<&str> = match case.operation() {
+        Operation::Balancing(Op::DeregisterTargets { targets, .. }) => {
+            targets.iter().map(|t| t.id.as_str()).collect()
+        }
+        _ => taken_down(case).iter().map(String::as_str).collect(),
+    };
+    let world = case.world();
+    ids.into_iter()
+        .filter_map(|id| world.instance(id).map(AsRef::as_ref))
+        .collect()
+}
+
+/// The slot that an instance serves: its own, or that of the one that it replaces.
+pub(super) fn place<'a>(case: &Case<'a>, instance: &'a Instance) -> Option<(&'a Service, &'a Slot)> {
+    let replaced = || case.world().instance(instance.tag(REPLACES)?);
+    let own = case.declared.owner_of(instance);
+    own.or_else(|| case.declared.owner_of(replaced()?))
+}
+
+/// The living instances that were launched in this one's place.
+pub(super) fn replacements<'a>(case: &Case<'a>, old: &'a str) -> impl Iterator<Item = &'a Instance> {
+    let living = case.world().instances().filter(|i| !is_gone(i));
+    living
+        .filter(move |i| i.tag(REPLACES) == Some(old))
+        .map(AsRef::as_ref)
+}
+
+/// It was launched in the place of one that is still there and still counts: an attempt that has not succeeded yet.
+pub(super) fn is_attempt(case: &Case, instance: &Instance) -> bool {
+    let old = instance.tag(REPLACES).and_then(|id| case.world().instance(id));
+    old.is_some_and(|old| !is_gone(old) && old.tag("keepgreen:retired").is_none())
+}
+
+pub(super) fn is_gone(instance: &Instance) -> bool {
+    matches!(instance.state, State::Terminated | State::ShuttingDown)
+}
+
+/// Its two checks that tell of the machine.
+pub(super) fn checks(instance: &Instance) -> [CheckStatus; 2] {
+    [instance.system_check, instance.instance_check]
+}
+
+pub(super) fn is_impaired(instance: &Instance) -> bool {
+    checks(instance)
+        .iter()
+        .any(|check| matches!(check, CheckStatus::Impaired(_)))
+}
+
+pub(super) fn passes(instance: &Instance) -> bool {
+    instance.state == State::Running && checks(instance) == [CheckStatus::Ok; 2]
+}
+
+/// What AWS itself says is bad about the instance, at some moment of the window: what a remedy can rest on.
+pub(super) fn known_bad(case: &Case, id: &str) -> bool {
+    let world = case.world();
+    let lives = world.instance_since(id, case.window());
+    let of_instance = |i: &Instance| {
+        matches!(i.state, State::Stopped | State::Terminated)
+            || is_impaired(i)
+            || i.events.iter().any(|e| e.is_open())
+    };
+    let is_unhealthy = |(_, healths): &(String, Vec<Health>)| healths.iter().any(|h| h.is_unhealthy());
+    lives.iter().any(|i| of_instance(i)) || world.healths_since(id, case.window()).iter().any(is_unhealthy)
+}
+
+/// Targets of a group by key, with all that each was at some moment of the window.
+pub(super) fn healths<'a>(case: &Case, group: &'a TargetGroup) -> BTreeMap<&'a TargetKey, Vec<Health>> {
+    group
+        .registered()
+        .map(|(key, ..)| (key, group.health_since(key, case.window(), case.now())))
+        .collect()
+}
