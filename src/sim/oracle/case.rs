@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::breaker::Meltdowns;
 use super::declared::{Declared, Service};
-use super::floor::Meltdown;
 use super::journal::Books;
 use super::replace::Creation;
-use super::{HOUR, LOOK_AGE_MAX};
+use super::{HOUR, LOOK_AGE_MAX, breaker, step};
 use crate::sim::world::api::{Answer, ApiError, Operation, Refusal, Request, Response};
 use crate::sim::world::{Instance, State, World, earlier};
 
@@ -61,8 +61,7 @@ pub(super) struct Memory {
     pub(super) disrupting: BTreeMap<u64, Vec<String>>,
     /// Calls that create something under a client token, oldest first.
     pub(super) creations: VecDeque<Creation>,
-    /// Account: when so much of it last ailed that the breaker is open.
-    pub(super) meltdowns: BTreeMap<String, Meltdown>,
+    pub(super) meltdowns: Meltdowns,
     /// When a mutation of the instance last took effect.
     pub(super) own_writes: BTreeMap<String, Timestamp>,
     /// Life: when the pause parameter was last read, and whether that told anything.
@@ -92,9 +91,12 @@ impl Memory {
         self.mutations.push_back((arrival.sent, account));
         self.creations.extend(Creation::of(arrival));
         let mut services = Vec::new();
-        for id in arrival.request.operation.subjects() {
+        let is_start = matches!(arrival.request.operation, Operation::StartInstances { .. });
+        for id in step::concerned(arrival) {
             self.own_writes.insert(id.to_owned(), now);
-            *self.tries.entry(id.to_owned()).or_default() += 1;
+            if is_start {
+                *self.tries.entry(id.to_owned()).or_default() += 1;
+            }
             let Some(instance) = arrival.world.instance(id) else {
                 continue;
             };
@@ -103,7 +105,7 @@ impl Memory {
                     .services_of(instance)
                     .map(|(service, _)| service.name.clone()),
             );
-            if was_stopped_by_person(instance) {
+            if is_start && was_stopped_by_person(instance) {
                 self.overruled.insert(id.to_owned(), now);
             }
         }
@@ -117,6 +119,9 @@ impl Memory {
                 self.looks
                     .insert((arrival.incarnation, instance.id.clone()), arrival.sent);
             }
+            let account = &arrival.request.caller.account;
+            let from = window_of(arrival);
+            breaker::shown(&mut self.meltdowns, arrival.world, declared, account, from);
         }
         let names: &[String] = match &arrival.request.operation {
             Operation::GetParameter { name } => std::slice::from_ref(name),
@@ -188,6 +193,13 @@ pub(super) fn was_stopped_by_person(instance: &Instance) -> bool {
     instance.state == State::Stopped && code.starts_with("Client.UserInitiated")
 }
 
+/// Since when the look behind a call may rightly be what its sender knows.
+pub(super) fn window_of(arrival: &Arrival) -> Timestamp {
+    let staleness = arrival.world.staleness();
+    let lag = staleness.reads_lag.max(staleness.own_writes_hidden);
+    earlier(arrival.sent, LOOK_AGE_MAX + lag)
+}
+
 /// What an invariant's function gets to see.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
@@ -215,24 +227,20 @@ impl<'a> Case<'a> {
 
     /// Since when the controller's look may rightly be what it knows.
     pub(super) fn window(&self) -> Timestamp {
-        let staleness = self.arrival.world.staleness();
-        earlier(
-            self.arrival.sent,
-            LOOK_AGE_MAX + staleness.reads_lag.max(staleness.own_writes_hidden),
-        )
+        window_of(self.arrival)
     }
 
-    /// The instances that the request names, each as what it was at some moment of the window.
+    /// The instances that the request is about, each as what it was at some moment of the window.
     pub(super) fn named(&self) -> Vec<(&'a str, Vec<Arc<Instance>>)> {
-        let ids = self.operation().subjects().into_iter();
+        let ids = step::concerned(self.arrival).into_iter();
         ids.map(|id| (id, self.arrival.world.instance_since(id, self.window())))
             .collect()
     }
 
-    /// The services that own what the request names.
+    /// The services that own what the request is about.
     pub(super) fn services(&self) -> impl Iterator<Item = &'a Service> {
         let (world, declared) = (self.world(), self.declared);
-        let ids = self.operation().subjects().into_iter();
+        let ids = step::concerned(self.arrival).into_iter();
         let mut services: Vec<&Service> = ids
             .filter_map(|id| world.instance(id))
             .flat_map(|instance| declared.services_of(instance).map(|(service, _)| service))

@@ -1,22 +1,12 @@
-//! What keeps serving: S6, S10, S12 and S19, judged at every mutation that arrives, on the world's own target health.
+//! What keeps serving: S6, S10 and S19, judged at every mutation that arrives, on the world's own target health.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use jiff::Timestamp;
-
-use super::case::{Case, was_stopped_by_person};
+use super::case::Case;
 use super::declared::{Declared, Service, Slot};
-use super::step::{self, disrupted, is_impaired, lost_targets, place, replacements, taken_down};
+use super::step::{self, disrupted, interrupted, lost_targets, place, replacements};
 use super::tally::Findings;
 use crate::sim::world::api::Operation;
 use crate::sim::world::balancing::{Op, TargetAt};
-use crate::sim::world::{CheckStatus, Health, Instance, State, TargetGroup, TargetKey, World, later};
-
-/// The breaker stays open for so long after the account has recovered.
-const BREAKER_HOLDS: Duration = Duration::from_secs(600);
-/// Of the managed instances unknown, in percent: more opens the breaker.
-const UNKNOWN_PERCENT: usize = 25;
+use crate::sim::world::{CheckStatus, Health, Instance, State, TargetGroup, TargetKey};
 
 /// No step leaves a group, or a zone of it without cross-zone balancing, fewer healthy targets than its `min_healthy`, or
 /// fewer than it had when it was below; nor are two such steps on one group under way.
@@ -86,7 +76,7 @@ fn floor_of(declared: &Declared, group: &TargetGroup) -> usize {
 /// A service in no target group: its running instances whose checks pass.
 fn s6_without_groups(case: &Case, findings: &mut Findings) {
     let world = case.world();
-    for id in taken_down(case) {
+    for id in interrupted(case) {
         let Some((service, _)) = world.instance(id).and_then(|i| case.declared.owner_of(i)) else {
             continue;
         };
@@ -105,7 +95,7 @@ fn s6_without_groups(case: &Case, findings: &mut Findings) {
         };
         let stays = world
             .instances()
-            .filter(|i| !taken_down(case).contains(&i.id) && service.slots_of(i).next().is_some());
+            .filter(|i| !interrupted(case).contains(&i.id) && service.slots_of(i).next().is_some());
         let left = stays.filter(|i| was(&i.id, false)).count();
         findings.require(!was(id, true) || left >= service.min_healthy, || {
             format!(
@@ -138,107 +128,6 @@ pub(super) fn s10_unknown_is_not_false(case: &Case, findings: &mut Findings) {
                 format!("{id} is disrupted, and nothing is known to be wrong with it: its health is unknown")
             });
         }
-    }
-}
-
-/// Since when, and until when, so much of an account ails that nothing drastic may be done.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Meltdown {
-    began: Timestamp,
-    last: Timestamp,
-}
-
-/// Follow the accounts' meltdowns.
-pub(super) fn follow(meltdowns: &mut BTreeMap<String, Meltdown>, world: &World, declared: &Declared) {
-    let now = world.now();
-    let mut accounts: Vec<&str> = declared
-        .services
-        .iter()
-        .map(|s| s.scope.account.as_str())
-        .collect();
-    accounts.sort_unstable();
-    accounts.dedup();
-    for account in accounts
-        .into_iter()
-        .filter(|account| melts(world, declared, account))
-    {
-        let known = meltdowns.entry(account.to_owned()).or_insert(Meltdown {
-            began: now,
-            last: now,
-        });
-        if later(known.last, BREAKER_HOLDS) < now {
-            known.began = now;
-        }
-        known.last = now;
-    }
-}
-
-fn melts(world: &World, declared: &Declared, account: &str) -> bool {
-    let managed: Vec<&Instance> = world
-        .instances()
-        .map(AsRef::as_ref)
-        .filter(|i| i.scope.account == account)
-        .filter(|i| declared.owner_of(i).is_some_and(|(_, slot)| !slot.idle))
-        .collect();
-    let ails = |i: &&&Instance| {
-        let by_aws = i.state == State::Stopped && !was_stopped_by_person(i);
-        let unhealthy = || {
-            world
-                .registrations_of(&i.id)
-                .iter()
-                .any(|r| r.health.is_unhealthy())
-        };
-        by_aws || i.state == State::Terminated || is_impaired(i) || unhealthy()
-    };
-    let unknown = |i: &&&Instance| {
-        i.state == State::Running && step::checks(i).contains(&CheckStatus::InsufficientData)
-    };
-    let (percent, least) = declared.breaker;
-    let exceeds = |count: usize, percent: usize| count >= least && count * 100 > managed.len() * percent;
-    let mut zones: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for instance in &managed {
-        let (ailing, all) = zones.entry(&instance.zone).or_default();
-        *ailing += usize::from(ails(&instance));
-        *all += 1;
-    }
-    exceeds(managed.iter().filter(ails).count(), percent)
-        || exceeds(managed.iter().filter(unknown).count(), UNKNOWN_PERCENT)
-        || zones.values().any(|(ailing, all)| *all >= least && ailing == all)
-}
-
-/// While much of an account ails, and ten minutes longer, nothing is disrupted and nothing launched. A group all of whose
-/// targets are unhealthy while their instances' checks pass has a sick application: that is no reason to touch it.
-pub(super) fn s12_breaker(case: &Case, findings: &mut Findings) {
-    let disrupted = disrupted(case);
-    if disrupted.is_empty() && !step::is_launch(case) {
-        return;
-    }
-    let account = &case.arrival.request.caller.account;
-    let open = case.memory.meltdowns.get(account);
-    // What began within the window, the controller could not know of.
-    let open = open.filter(|m| m.began <= case.window() && case.arrival.sent <= later(m.last, BREAKER_HOLDS));
-    findings.require(open.is_none(), || {
-        format!(
-            "{} while the breaker of {account} is open: {open:?}",
-            case.operation().name()
-        )
-    });
-    let world = case.world();
-    let is_sick = |group: &&TargetGroup| {
-        let healths = step::healths(case, group);
-        let is_sound = |id: &str| world.instance(id).is_none_or(|i| step::passes(i));
-        let unhealthy = |all: &Vec<Health>| all.iter().all(|h| h.is_unhealthy());
-        healths
-            .iter()
-            .all(|(key, all)| is_sound(&key.0) && unhealthy(all))
-    };
-    for (group, _) in lost_targets(case) {
-        findings.require(!is_sick(&group), || {
-            format!(
-                "all targets of {} fail while status checks pass: its application's fault",
-                group.name
-            )
-        });
     }
 }
 

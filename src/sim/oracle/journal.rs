@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::case::{Arrival, Case};
+use super::step;
 use super::tally::Findings;
 
 /// For so long after its beginning a life counts as one that resumes.
@@ -139,7 +140,7 @@ impl Books {
     /// The open intent that this mutation carries out, which no call has carried out before.
     fn intent_of(&self, arrival: &Arrival) -> Option<&Known> {
         let operation = &arrival.request.operation;
-        let named: BTreeSet<String> = operation.subjects().into_iter().map(str::to_owned).collect();
+        let named: BTreeSet<String> = step::concerned(arrival).into_iter().map(str::to_owned).collect();
         self.intents.values().find(|known| {
             let row = &known.row;
             row.state == "open"
@@ -172,7 +173,7 @@ pub(super) fn s5_write_ahead(case: &Case, findings: &mut Findings) {
         format!(
             "no open intent that was not sent before says {} on {:?}",
             operation.name(),
-            operation.subjects()
+            step::concerned(case.arrival)
         )
     });
 }

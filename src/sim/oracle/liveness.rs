@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::case::{Arrival, Memory, was_stopped_by_person};
 use super::declared::{Declared, OperatorStop, Service, Slot};
+use super::step;
 use super::tally::Findings;
 use crate::sim::world::{App, Instance, State, World, later};
 
@@ -38,16 +39,14 @@ impl Watch {
         let Some(calm) = self.calm else { return };
         let world = arrival.world;
         // What happens by itself, even in the calm, gets the same time to be healed.
-        let stops = arrival.request.operation.subjects().into_iter();
-        let began = stops.filter_map(|id| world.instance(id)?.stop_began).max();
+        let concerned = step::concerned(arrival);
+        let began = concerned
+            .iter()
+            .filter_map(|id| world.instance(id)?.stop_began)
+            .max();
         if later(began.unwrap_or(calm).max(calm), STABLE_WITHIN) < world.now() {
-            let ids = arrival
-                .request
-                .operation
-                .subjects()
-                .into_iter()
-                .map(str::to_owned);
-            self.late.push_back((arrival.sent, arrival.number, ids.collect()));
+            let ids = concerned.into_iter().map(str::to_owned).collect();
+            self.late.push_back((arrival.sent, arrival.number, ids));
         }
     }
 }

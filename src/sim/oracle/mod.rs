@@ -11,11 +11,12 @@
 //! - [`tally`]: names, counts, violations; [`awaits`]: which invariants cannot be tested yet, and why.
 //! - [`declared`]: what the policies say; `case`: what a function gets to see.
 //! - `step`: what a mutation does to what serves.
-//! - `ours`, `floor`, `replace`, `order`, `pause`, `journal`: judged as each mutation arrives, and as the journal changes.
+//! - `ours`, `floor`, `breaker`, `replace`, `order`, `pause`, `journal`: judged as each mutation arrives, and as the journal changes.
 //! - `secrets`, `budget`: judged at every call; `surroundings`: once a life is over.
 //! - `liveness`, `watch`: judged as time passes, and at the end.
 
 pub mod awaits;
+mod breaker;
 mod budget;
 mod case;
 pub mod declared;
@@ -80,7 +81,7 @@ const AT_MUTATIONS: &[(&str, Check)] = &[
     ("S9 Absence is not gone", replace::s9_absence_is_not_gone),
     ("S10 Unknown is not false", floor::s10_unknown_is_not_false),
     ("S11 Caps", order::s11_caps),
-    ("S12 Breaker", floor::s12_breaker),
+    ("S12 Breaker", breaker::s12_breaker),
     ("S13 Pause", order::s13_pause),
     ("S15 One writer", order::s15_one_writer),
     ("S16 Freshness", order::s16_freshness),
@@ -168,7 +169,7 @@ impl Oracle {
             self.memory.sent(arrival, self.declared.newest());
             self.watch.sent(arrival);
             self.books.sent(arrival);
-            self.looks.started(&arrival.request.operation.subjects());
+            self.looks.started(&step::concerned(arrival));
         }
     }
 
@@ -328,7 +329,6 @@ impl Oracle {
     pub(super) fn observe(&mut self, world: &World) {
         let since = self.watch.observed(world.now());
         self.memory.observe(world, since);
-        floor::follow(&mut self.memory.meltdowns, world, self.declared.newest());
     }
 
     /// From now on nothing is injected and nobody meddles: what is not whole is to become so, and then to be left alone.

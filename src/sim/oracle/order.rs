@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::tally::Findings;
-use super::{DAY, HOUR, LOOK_AGE_MAX, PAUSE_DELAY_MAX, pause};
+use super::{DAY, HOUR, LOOK_AGE_MAX, PAUSE_DELAY_MAX, pause, step};
 use crate::sim::world::api::Operation;
 
 /// Mutations per account and hour, over all lives of the controller; failed attempts per incident and per day.
@@ -92,7 +92,11 @@ pub(super) fn s15_one_writer(case: &Case, findings: &mut Findings) {
 
 /// Each instance was shown by a look younger than 5 s, which includes every earlier own write.
 pub(super) fn s16_freshness(case: &Case, findings: &mut Findings) {
-    for id in case.operation().subjects() {
+    for (id, lives) in case.named() {
+        // What is gone for good is shown no more.
+        if step::is_launch(case) && lives.iter().all(|i| step::is_gone(i)) {
+            continue;
+        }
         let look = case
             .memory
             .looks

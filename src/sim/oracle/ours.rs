@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::case::{Case, was_stopped_by_person};
 use super::declared::{OperatorStop, Service, Slot};
+use super::step;
 use super::tally::Findings;
 use super::{HOUR, WEEK};
 use crate::sim::world::api::Operation;
@@ -12,6 +13,10 @@ use crate::sim::world::{Instance, State};
 /// Every instance that a mutation names belongs to exactly one slot of the policies.
 pub(super) fn s1_ownership(case: &Case, findings: &mut Findings) {
     for (id, lives) in case.named() {
+        // Its place is what is left of one that is gone.
+        if step::is_launch(case) && lives.is_empty() {
+            continue;
+        }
         let counts: Vec<usize> = lives
             .iter()
             .map(|i| case.declared.services_of(i).count())

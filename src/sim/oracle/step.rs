@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::case::Case;
+use super::case::{Arrival, Case};
 use super::declared::{Service, Slot};
 use crate::sim::world::api::Operation;
 use crate::sim::world::balancing::Op;
-use crate::sim::world::{CheckStatus, Health, Instance, State, TargetGroup, TargetKey};
+use crate::sim::world::{CheckStatus, Health, Instance, State, TargetGroup, TargetKey, launch};
 
 /// The instance in whose place a launched one is to serve.
 pub(super) const REPLACES: &str = "keepgreen:replaces";
@@ -33,6 +33,17 @@ pub(super) fn is_launch(case: &Case) -> bool {
     !matches!(case.operation(), Operation::DryRun(_)) && case.operation().name() == "RunInstances"
 }
 
+/// The instances that a request is about: those that it names, and the one in whose place it launches another.
+pub(super) fn concerned<'a>(arrival: &Arrival<'a>) -> Vec<&'a str> {
+    let operation = &arrival.request.operation;
+    let mut ids = operation.subjects();
+    ids.retain(|id| id.starts_with("i-"));
+    if operation.name() == "RunInstances" {
+        ids.extend(tag_param(arrival.params, REPLACES));
+    }
+    ids
+}
+
 /// The instances that the request stops or terminates.
 pub(super) fn taken_down<'a>(case: &Case<'a>) -> &'a [String] {
     match case.operation() {
@@ -44,10 +55,18 @@ pub(super) fn taken_down<'a>(case: &Case<'a>) -> &'a [String] {
     }
 }
 
+/// The instances that do not serve for a while, or ever again, by the request.
+pub(super) fn interrupted<'a>(case: &Case<'a>) -> &'a [String] {
+    match case.operation() {
+        Operation::Launch(launch::Op::RebootInstances(ids)) => ids,
+        _ => taken_down(case),
+    }
+}
+
 /// The targets that the request takes out of target groups, by the group's ARN; only groups in which there are any.
 pub(super) fn lost_targets<'a>(case: &Case<'a>) -> Vec<(&'a TargetGroup, Vec<&'a TargetKey>)> {
     let world = case.world();
-    let down = taken_down(case);
+    let down = interrupted(case);
     let mut lost = Vec::new();
     for group in world.target_groups() {
         let leaves = |key: &TargetKey| match case.operation() {
@@ -80,7 +99,7 @@ pub(super) fn disrupted<'a>(case: &Case<'a>) -> Vec<&'a Instance> {
         Operation::Balancing(Op::DeregisterTargets { targets, .. }) => {
             targets.iter().map(|t| t.id.as_str()).collect()
         }
-        _ => taken_down(case).iter().map(String::as_str).collect(),
+        _ => interrupted(case).iter().map(String::as_str).collect(),
     };
     let world = case.world();
     ids.into_iter()

@@ -113,6 +113,42 @@ fn s12_nothing_drastic_is_done_while_the_breaker_is_open() {
 }
 
 #[test]
+fn s12_the_breaker_stays_open_for_ten_minutes_and_no_longer() {
+    let run = |after: u64| {
+        let mut declared = listed();
+        declared.breaker = (20, 1);
+        breaks(declared, move |c, elb| async move {
+            c.cloud
+                .world(|w| assert!(w.stop_by_aws(incident::GREEN, "Server.ScheduledStop")));
+            sleep(seconds(120)).await;
+            c.look().await;
+            c.cloud.world(|w| assert!(w.start_by_person(incident::GREEN)));
+            sleep(seconds(after)).await;
+            c.look().await;
+            let call = elb.deregister_targets().target_group_arn(arn("tis-prod"));
+            call.targets(target(incident::GREEN)).send().await.unwrap();
+        })
+    };
+    assert_eq!(run(570), ["S12 Breaker"]);
+    assert_eq!(run(630), [""; 0]);
+}
+
+#[test]
+fn s12_what_began_after_the_look_cannot_be_known() {
+    let mut declared = listed();
+    declared.breaker = (20, 1);
+    let broken = breaks(declared, |c, elb| async move {
+        c.cloud
+            .world(|w| assert!(w.impair(incident::GREEN, crate::sim::world::Check::System)));
+        sleep(seconds(2)).await;
+        c.look().await;
+        let call = elb.deregister_targets().target_group_arn(arn("tis-prod"));
+        call.targets(target(incident::GREEN)).send().await.unwrap();
+    });
+    assert_eq!(broken, [""; 0]);
+}
+
+#[test]
 fn s7_and_s20_the_old_one_goes_last_and_only_if_the_policy_says_so() {
     let run = |careful: bool| {
         breaks(listed(), move |c, elb| async move {
@@ -172,6 +208,7 @@ fn s3_s4_s9_s20_a_launch_is_one_is_asked_for_alike_has_a_reason_and_an_owner() {
             }
             launch(&c, "one", owner, "r1", InstanceType::T3Small).await;
             if let Some((token, kind)) = second {
+                c.look().await;
                 launch(&c, token, owner, "r1", kind).await;
             }
         })
