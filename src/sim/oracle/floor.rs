@@ -13,7 +13,7 @@ use crate::sim::world::{CheckStatus, Health, Instance, State, TargetGroup, Targe
 pub(super) fn s6_floor(case: &Case, findings: &mut Findings) {
     for (group, lost) in lost_targets(case) {
         let healths = step::healths(case, group);
-        let is_lost = |key: &TargetKey| lost.iter().any(|lost| *lost == key);
+        let is_lost = |key: &TargetKey| lost.contains(&key);
         let was_lost: Vec<_> = healths
             .iter()
             .filter(|(key, all)| is_lost(key) && all.iter().all(|h| *h == Health::Healthy))
