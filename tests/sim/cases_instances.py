@@ -83,6 +83,14 @@ def a_terminated_instance_lingers_and_then_is_gone(aws):
 
 
 @case
+def a_termination_begins_with_shutting_down(aws):
+    one, other = aws.launch(count=2)
+    ended = aws.ec2.terminate_instances(InstanceIds=[one, other])
+    aws.equal(changes(ended, "TerminatingInstances"), [("running", "shutting-down")] * 2)
+    aws.settle([one, other], "terminated")
+
+
+@case
 def a_terminated_instance_can_not_be_started_or_stopped(aws):
     one = aws.launch()
     aws.ec2.terminate_instances(InstanceIds=[one])
@@ -217,6 +225,91 @@ def filters_choose_by_tag_state_and_wildcard(aws):
     aws.equal(found(instance_state_name=["pending", "running"]), [blue])
     aws.equal(found(instance_id=[blue]), [blue])
     aws.equal(found(instance_state_name=["terminated"]), [])
+
+
+def two_unlike(aws, **more):
+    """Two instances that differ in all that the next two cases look at, the first one described."""
+    image, vpc, subnets = aws.image(), aws.vpc(), aws.subnets()
+    with aws.quietly():
+        group = aws.ec2.create_security_group(GroupName="other", Description="other", VpcId=vpc)["GroupId"]
+        aws.ec2.create_key_pair(KeyName="key")
+    one = aws.launch(
+        image=image, SubnetId=subnets[0], SecurityGroupIds=[group], KeyName="key", InstanceType="t3.small",
+        EbsOptimized=True, ClientToken="token", MetadataOptions={"HttpTokens": "required"},
+        Monitoring={"Enabled": True}, **more,
+    )
+    aws.launch(image=aws.image(Name="another"), SubnetId=subnets[1])
+    aws.advance(120)
+    return one, aws.instance(one)
+
+
+def chosen(aws, call="describe_instances", **filters):
+    wanted = [{"Name": name, "Values": values} for name, values in filters.items()]
+    return getattr(aws.ec2, call)(Filters=wanted)
+
+
+@case
+def filters_choose_by_what_an_instance_is_made_of(aws):
+    one, found = two_unlike(aws)
+    for name, value in (
+        ("image-id", found["ImageId"]),
+        ("instance-type", "t3.small"),
+        ("instance.group-id", found["SecurityGroups"][0]["GroupId"]),
+        ("instance.group-name", "other"),
+        ("key-name", "key"),
+        ("private-ip-address", found["PrivateIpAddress"]),
+        ("ip-address", found["PublicIpAddress"]),
+        ("private-dns-name", found["PrivateDnsName"]),
+        ("subnet-id", found["SubnetId"]),
+    ):
+        aws.equal(ids_of(chosen(aws, **{name: [value]})), [one], name)
+    aws.equal(len(ids_of(chosen(aws, **{"vpc-id": [found["VpcId"]]}))), 2)
+
+
+@case
+def further_filters_choose_by_settings_and_attachments(aws):
+    profile = "arn:aws:iam::123456789012:instance-profile/web"
+    one, found = two_unlike(aws, IamInstanceProfile={"Arn": profile})
+    for name, value in (
+        ("iam-instance-profile.arn", profile),
+        ("availability-zone-id", found["Placement"]["AvailabilityZoneId"]),
+        ("client-token", "token"),
+        ("ebs-optimized", "true"),
+        ("metadata-options.http-tokens", "required"),
+        ("monitoring-state", "enabled"),
+        ("block-device-mapping.volume-id", found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]),
+        ("network-interface.network-interface-id", found["NetworkInterfaces"][0]["NetworkInterfaceId"]),
+        ("network-interface.addresses.private-ip-address", found["PrivateIpAddress"]),
+    ):
+        aws.equal(ids_of(chosen(aws, **{name: [value]})), [one], name)
+    for name, value in (
+        ("instance-state-code", "16"), ("architecture", "x86_64"), ("owner-id", "123456789012"), ("root-device-type", "ebs"), ("tenancy", "default"), ("source-dest-check", "true"),
+        ("virtualization-type", "hvm"), ("launch-index", "0"), ("launch-time", f"{found['LaunchTime']:%Y-%m-%d}*"),
+        ("reservation-id", "r-*"), ("block-device-mapping.status", "attached"),
+    ):
+        aws.equal(len(ids_of(chosen(aws, **{name: [value]}))), 2, name)
+    aws.equal(ids_of(chosen(aws, **{"instance-lifecycle": ["spot"]})), [])
+
+
+@case
+def statuses_and_image_metadata_have_filters_of_their_own(aws):
+    one = aws.launch()
+    aws.advance(900)
+
+    def statuses(**filters):
+        return [each["InstanceId"] for each in chosen(aws, "describe_instance_status", **filters)["InstanceStatuses"]]
+
+    aws.equal(statuses(**{"instance-status.status": ["ok"], "system-status.reachability": ["passed"]}), [one])
+    aws.equal(statuses(**{"instance-status.status": ["impaired"]}), [])
+    aws.equal(statuses(**{"event.code": ["instance-*"]}), [])
+
+    def images(**filters):
+        found = chosen(aws, "describe_instance_image_metadata", **filters)["InstanceImageMetadata"]
+        return [each["InstanceId"] for each in found]
+
+    aws.equal(images(**{"image-allowed": ["true"], "owner-id": ["123456789012"], "instance-type": ["t3.*"]}), [one])
+    aws.equal(images(**{"image-allowed": ["false"]}), [])
+    aws.equal(images(**{"owner-alias": ["amazon"]}), [])
 
 
 def tagged(name, kind="instance"):

@@ -6,14 +6,7 @@ of AWS but was not verified here (K). A row that no case meets any more fails th
 
 # Operations that cases use and that the simulation does not have yet: these cases are skipped, with this reason. A row
 # whose operation is there fails the tests, so that the cases run from that day on.
-AWAITED = {
-    **dict.fromkeys(
-        (
-            "ec2.ModifyInstanceAttribute",
-        ),
-        "comes with the room of instances",
-    ),
-}
+AWAITED = {}
 
 # Cases that end otherwise on moto, as a whole.
 CASES_NOT_ON_MOTO = {
@@ -41,6 +34,34 @@ CASES_NOT_ON_MOTO = {
     "the_same_token_with_other_parameters_is_refused": "moto launches; AWS: IdempotentParameterMismatch (D)",
     "the_token_of_a_terminated_instance_launches_nothing": "moto launches; AWS: IdempotentInstanceTerminated (R)",
     "a_token_has_at_most_64_characters": "moto takes any; AWS: at most 64 ASCII characters (D)",
+    # Changes of an instance's settings: moto makes them whatever the state, and checks none.
+    **dict.fromkeys(
+        (
+            "type_and_user_data_and_optimisation_are_changed_while_stopped_only",
+            "a_type_that_is_unknown_or_of_another_architecture_is_refused",
+            "credits_of_a_type_without_any_are_not_launched",
+            "a_type_without_ebs_optimisation_is_not_launched_with_it",
+            "one_attribute_is_changed_at_a_time",
+            "the_groups_of_an_instance_are_replaced",
+            "a_first_boot_is_not_stopped",
+        ),
+        "moto does it all the same; AWS refuses (R, D)",
+    ),
+    "a_protected_instance_protects_the_others_of_its_zone_alone":
+        "moto terminates the protected one as well; AWS spares its zone (D)",
+    "a_shutdown_inside_does_what_the_instance_is_set_to": "moto takes no change of the behavior (D)",
+    "groups_of_an_instance_with_two_interfaces_are_changed_at_the_interface_only":
+        "moto breaks over an instance of two interfaces (HTTP 500)",
+    "a_device_that_nothing_is_mapped_to_is_refused": "moto breaks over it (HTTP 500); AWS refuses it by name (K)",
+    "changed_metadata_options_are_pending_at_first": "moto's are applied at once; AWS's are pending (M)",
+    "metadata_options_that_are_not_named_stay_as_they_are": "moto forgets what is not named; AWS keeps it (D)",
+    "detailed_monitoring_is_switched_on_and_off": "moto does not have MonitorInstances",
+    "an_unlimited_instance_is_listed_without_being_named_and_remembers_it":
+        "moto says `standard` of everything and does not have ModifyInstanceCreditSpecification",
+    "the_user_data_of_a_stopped_instance_is_changed_and_taken_away": "moto breaks over new user data",
+    "further_filters_choose_by_settings_and_attachments": "moto does not have these filters (HTTP 500)",
+    "statuses_and_image_metadata_have_filters_of_their_own": "moto ignores filters of statuses that it does not know",
+    "all_types_come_in_pages": "moto lists every type of AWS at once; here a catalogue is modelled",
     # Limits and checks of parameters that moto does not make.
     "page_sizes_are_from_5_to_1000_and_never_given_with_ids": "moto takes any page size, with ids too (D)",
     "no_more_than_a_hundred_statuses_are_asked_for_by_id": "moto takes any number; AWS at most 100 (D)",
@@ -89,7 +110,8 @@ OPERATIONS_NOT_ON_MOTO = {
             "ec2.ResetImageAttribute", "ec2.ResetSnapshotAttribute", "ec2.ListImagesInRecycleBin",
             "ec2.RestoreImageFromRecycleBin", "ec2.GetAllowedImagesSettings", "ec2.EnableAllowedImagesSettings",
             "ec2.DisableAllowedImagesSettings", "ec2.ReplaceImageCriteriaInAllowedImagesSettings",
-            "ec2.DeleteLaunchTemplateVersions",
+            "ec2.DeleteLaunchTemplateVersions", "ec2.MonitorInstances", "ec2.UnmonitorInstances",
+            "ec2.ModifyInstanceCreditSpecification", "ec2.ModifyInstanceEventStartTime",
         ),
         "moto does not have it",
     ),
@@ -141,6 +163,16 @@ ANSWERS = [
     ),
     ("ec2.GetLaunchTemplateData", "LaunchTemplateData.*", "moto only", "settings at their defaults, which need no line"),
     ("ec2.GetLaunchTemplateData", "*DeviceName", "value", "moto says `string`"),
+    ("ec2.ModifyInstanceMetadataOptions", "*State", "value", "AWS has only begun when it answers (M)"),
+    (
+        "ec2.DescribeInstanceTypes",
+        "*DedicatedHostsSupported|*AttachmentLimitType|*EbsOptimizedInfo|*MaximumEbsAttachments|*FreeTierEligible"
+        "|*HibernationSupported|*NetworkInfo|*NitroEnclavesSupport|*NitroTpm*|*PhcSupport|*PlacementGroupInfo"
+        "|*Manufacturer|*SustainedClockSpeedInGhz|*RebootMigrationSupport|*SupportedBootModes|*SupportedInRegion"
+        "|*ValidCores|*ValidThreadsPerCore|*CurrentGeneration|*SupportedFeatures|*Disks|*InstanceStorageInfo.*", "moto only",
+        "of the hardware, and of no consequence to anything here",
+    ),
+    ("ec2.DescribeInstanceTypes", "*SupportedArchitectures[]", "value", "32-bit machines are not modelled"),
     # Images.
     ("ec2.DescribeImages", "*Architecture", "sim only", "every image has one (D); moto leaves it out"),
     (

@@ -5,6 +5,7 @@ mod ec2_images;
 mod ec2_interfaces;
 mod ec2_launch;
 mod ec2_network;
+mod ec2_settings;
 mod ec2_templates;
 mod ec2_volumes;
 mod elb;

@@ -138,12 +138,12 @@ fn filters_narrow_and_what_is_not_modelled_is_refused_by_name() {
 
         let error = ec2
             .describe_instances()
-            .filters(filter("vpc-id", &["x"]))
+            .filters(filter("capacity-reservation-id", &["x"]))
             .send()
             .await
             .unwrap_err();
         assert_eq!(code(&error), "NotModelledBySimulation");
-        assert!(error.message().unwrap().contains("vpc-id"));
+        assert!(error.message().unwrap().contains("capacity-reservation-id"));
         let error = ec2
             .describe_instances()
             .include_managed_resources(true)

@@ -4,11 +4,12 @@ use super::Route;
 use super::ec2::route;
 use super::ec2_interfaces::{association, groups, write_attachment, write_private_ip};
 use super::ec2_launch_data::launch_data;
-use super::ec2_xml::{state, tags};
+use super::ec2_xml::{state, tags, write_event};
 use super::xml::{Xml, time};
+use super::{ec2_settings, ec2_types};
 use crate::sim::world::api::Operation;
 use crate::sim::world::interfaces::Interface;
-use crate::sim::world::launch::{Answer, Attribute, InstanceView, Op, RunInstances};
+use crate::sim::world::launch::{Answer, Attribute, InstanceView, Metadata, Op, RunInstances};
 use crate::sim::world::network::zone_id;
 use crate::sim::world::{State, TemplateRef};
 
@@ -51,6 +52,13 @@ pub(super) fn launched(xml: &mut Xml, answer: &Answer) {
             xml.text("instanceId", &instance.id);
             write_attribute(xml, *attribute, instance);
         }
+        Answer::Types(listing) => ec2_types::types(xml, listing),
+        Answer::Offerings(listing) => ec2_types::offerings(xml, listing),
+        Answer::MetadataOptions { id, options } => ec2_settings::metadata(xml, id, options),
+        Answer::Monitoring(states) => ec2_settings::monitoring(xml, states),
+        Answer::Credits(listing) => ec2_settings::credits(xml, listing),
+        Answer::CreditsChanged { done, failed } => ec2_settings::credits_changed(xml, done, failed),
+        Answer::Event(event) => xml.element("event", |xml| write_event(xml, event)),
     }
 }
 
@@ -126,14 +134,7 @@ fn write_instance(xml: &mut Xml, i: &InstanceView) {
     xml.text("launchTime", time(i.launch_time));
     write_placement(xml, i);
     xml.element("monitoring", |xml| {
-        xml.text(
-            "state",
-            if i.settings.monitoring {
-                "enabled"
-            } else {
-                "disabled"
-            },
-        );
+        xml.text("state", i.monitoring_state());
     });
     write_addresses(xml, i);
     if let Some(reason) = &i.reason {
@@ -241,6 +242,15 @@ fn write_interface(xml: &mut Xml, e: &Interface) {
     });
 }
 
+pub(super) fn write_metadata(xml: &mut Xml, options: &Metadata) {
+    xml.text("state", options.state());
+    xml.text("httpTokens", &options.tokens);
+    xml.text("httpPutResponseHopLimit", options.hop_limit.to_string());
+    xml.text("httpEndpoint", &options.endpoint);
+    xml.text("httpProtocolIpv6", &options.ipv6);
+    xml.text("instanceMetadataTags", &options.tags);
+}
+
 fn write_settings(xml: &mut Xml, i: &InstanceView) {
     let s = &i.settings;
     xml.text("ebsOptimized", s.ebs_optimized.to_string());
@@ -270,14 +280,7 @@ fn write_settings(xml: &mut Xml, i: &InstanceView) {
         xml.text("configured", s.hibernation.to_string())
     });
     xml.element("enclaveOptions", |xml| xml.text("enabled", s.enclave.to_string()));
-    xml.element("metadataOptions", |xml| {
-        xml.text("state", "applied");
-        xml.text("httpTokens", &s.metadata.tokens);
-        xml.text("httpPutResponseHopLimit", s.metadata.hop_limit.to_string());
-        xml.text("httpEndpoint", &s.metadata.endpoint);
-        xml.text("httpProtocolIpv6", &s.metadata.ipv6);
-        xml.text("instanceMetadataTags", &s.metadata.tags);
-    });
+    xml.element("metadataOptions", |xml| write_metadata(xml, &s.metadata));
     xml.element("privateDnsNameOptions", |xml| {
         xml.text("hostnameType", &s.hostname_kind);
         xml.text("enableResourceNameDnsARecord", s.a_record.to_string());

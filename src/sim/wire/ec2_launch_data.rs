@@ -146,16 +146,18 @@ fn cpu(p: &mut Params) -> Result<CpuOptions, ApiError> {
 }
 
 fn metadata(p: &mut Params) -> Result<MetadataSpec, ApiError> {
-    let metadata = p.within("MetadataOptions", |metadata| {
-        Ok(MetadataSpec {
-            tokens: metadata.text("HttpTokens"),
-            hop_limit: metadata.number("HttpPutResponseHopLimit")?,
-            endpoint: metadata.text("HttpEndpoint"),
-            ipv6: metadata.text("HttpProtocolIpv6"),
-            tags: metadata.text("InstanceMetadataTags"),
-        })
-    })?;
-    Ok(metadata.unwrap_or_default())
+    Ok(p.within("MetadataOptions", metadata_options)?.unwrap_or_default())
+}
+
+/// The options themselves, wherever they stand.
+pub(super) fn metadata_options(p: &mut Params) -> Result<MetadataSpec, ApiError> {
+    Ok(MetadataSpec {
+        tokens: p.text("HttpTokens"),
+        hop_limit: p.number("HttpPutResponseHopLimit")?,
+        endpoint: p.text("HttpEndpoint"),
+        ipv6: p.text("HttpProtocolIpv6"),
+        tags: p.text("InstanceMetadataTags"),
+    })
 }
 
 fn hostname(p: &mut Params) -> Result<HostnameOptions, ApiError> {

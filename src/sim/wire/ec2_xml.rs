@@ -38,7 +38,7 @@ pub(super) fn statuses(xml: &mut Xml, items: &[Arc<Instance>], next: Option<&str
     xml.maybe("nextToken", next);
 }
 
-fn write_event(xml: &mut Xml, event: &ScheduledEvent) {
+pub(super) fn write_event(xml: &mut Xml, event: &ScheduledEvent) {
     xml.text("instanceEventId", &event.id);
     xml.text("code", &event.code);
     xml.text("description", &event.description);
@@ -49,12 +49,8 @@ fn write_event(xml: &mut Xml, event: &ScheduledEvent) {
 
 fn check(xml: &mut Xml, status: CheckStatus) {
     xml.text("status", status.name());
-    let detail = match status {
-        CheckStatus::Ok => "passed",
-        CheckStatus::Impaired(_) => "failed",
-        CheckStatus::Initializing => "initializing",
-        CheckStatus::InsufficientData => "insufficient-data",
-        CheckStatus::NotApplicable => return,
+    let Some(detail) = status.reachability() else {
+        return;
     };
     xml.list("details", "item", [detail], |xml, detail| {
         xml.text("name", "reachability");

@@ -17,7 +17,9 @@ mod ec2_keys;
 mod ec2_launch_data;
 mod ec2_network;
 mod ec2_security;
+mod ec2_settings;
 mod ec2_templates;
+mod ec2_types;
 mod ec2_volumes;
 mod ec2_xml;
 mod elb;
@@ -72,9 +74,11 @@ pub struct Route {
 
 /// Everything that is modelled, by service.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let services: [&[Route]; 13] = [
+    let services: [&[Route]; 15] = [
         ec2::ROUTES,
         ec2_instance::ROUTES,
+        ec2_settings::ROUTES,
+        ec2_types::ROUTES,
         ec2_images::ROUTES,
         ec2_templates::ROUTES,
         ec2_volumes::ROUTES,

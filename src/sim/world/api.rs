@@ -481,8 +481,8 @@ impl Answer {
             Answer::Templates(answer) => answer.clear(),
             Answer::Ssm(answer) => answer.clear(),
             Answer::Tags(answer) => answer.clear(),
+            Answer::Launch(answer) => answer.clear(),
             Answer::StateChanges(_)
-            | Answer::Launch(_)
             | Answer::Done
             | Answer::Parameter(_)
             | Answer::ParameterVersion(_)

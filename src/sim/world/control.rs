@@ -165,6 +165,15 @@ impl World {
         event_id
     }
 
+    /// The event can be put off until `deadline`, by whoever may call ModifyInstanceEventStartTime.
+    pub fn set_event_deadline(&mut self, id: &str, event: &str, deadline: Timestamp) -> bool {
+        let found = self.edit(id, |i| {
+            let event = i.events.iter_mut().find(|e| e.id == event && e.is_open());
+            event.map(|e| e.not_before_deadline = Some(deadline)).is_some()
+        });
+        found == Some(true)
+    }
+
     /// Something happens that no API shows, such as a mail: it is in the log and nowhere else.
     pub fn remark(&mut self, subject: &str, what: &str) {
         self.note(subject, what);
@@ -197,6 +206,17 @@ impl World {
         match available {
             true => self.no_capacity.remove(&key),
             false => self.no_capacity.insert(key),
+        };
+    }
+
+    /// A zone does not have an instance type at all, or has it.
+    pub fn offer(&mut self, zone: &str, instance_type: &str, offered: bool) {
+        let key = (zone.to_owned(), instance_type.to_owned());
+        let what = if offered { "offered" } else { "not offered" };
+        self.note(zone, format!("{instance_type} {what}"));
+        match offered {
+            true => self.launching.not_offered.remove(&key),
+            false => self.launching.not_offered.insert(key),
         };
     }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::World;
 use super::api::{Answer, ApiError, Caller, Filter, ImageOfInstance, Page, Response};
-use super::filter;
 use super::instance::{Instance, State};
 use super::page::paginate;
+use super::{filter, instance_filters};
 
 /// DescribeInstanceStatus takes no more explicit ids (aws-facts §4).
 const STATUS_IDS_MAX: usize = 100;
@@ -19,9 +19,17 @@ impl World {
         filters: &[Filter],
         page: &Page,
     ) -> Response {
-        filter::check(filters, "DescribeInstances", true)?;
+        let (own, rest) = filter::take(instance_filters::OWN, filters.iter().collect());
+        let (tags, rest) = filter::take_tags(rest);
+        let (of_view, rest) = filter::take(instance_filters::INTERFACES, rest);
+        filter::none_left(&rest, "DescribeInstances")?;
         never_both(ids, page)?;
-        let items = self.listed(caller, ids, filters)?;
+        let passes = |i: &Arc<Instance>| {
+            tags.pass(&i.tags)
+                && own.pass(i)
+                && (of_view.is_empty() || of_view.pass(&self.instance_view(caller, i)))
+        };
+        let items = self.listed_instances(caller, ids, passes)?;
         let (items, next) = paginate(items, |i| i.id.clone(), page, 5..=1000, None)?;
         let items = items
             .iter()
@@ -38,7 +46,8 @@ impl World {
         all: bool,
         page: &Page,
     ) -> Response {
-        filter::check(filters, "DescribeInstanceStatus", false)?;
+        let (own, rest) = filter::take(instance_filters::STATUS, filters.iter().collect());
+        filter::none_left(&rest, "DescribeInstanceStatus")?;
         never_both(ids, page)?;
         if ids.len() > STATUS_IDS_MAX {
             let text = format!(
@@ -47,8 +56,8 @@ impl World {
             );
             return Err(ApiError::new("InvalidParameterValue", text));
         }
-        let mut items = self.listed(caller, ids, filters)?;
-        items.retain(|i| all || i.state == State::Running);
+        let passes = |i: &Arc<Instance>| (all || i.state == State::Running) && own.pass(i);
+        let items = self.listed_instances(caller, ids, passes)?;
         let (items, next) = paginate(items, |i| i.id.clone(), page, 5..=1000, Some(1000))?;
         Ok(Answer::Statuses { items, next })
     }
@@ -60,29 +69,32 @@ impl World {
         filters: &[Filter],
         page: &Page,
     ) -> Response {
-        filter::check(filters, "DescribeInstanceImageMetadata", true)?;
-        let items = self.listed(caller, ids, filters)?;
-        let (items, next) = paginate(items, |i| i.id.clone(), page, 1..=1000, Some(1000))?;
-        let items = items
-            .into_iter()
-            .map(|instance| ImageOfInstance {
-                allowed: self
-                    .images
-                    .get(&instance.image)
-                    .is_none_or(|image| self.image_allowed(&instance.scope, image)),
-                image: self.images.seen_one(self, &instance.image).cloned(),
-                instance,
-            })
-            .collect();
+        let (own, rest) = filter::take(instance_filters::OF_IMAGE, filters.iter().collect());
+        let (tags, rest) = filter::take_tags(rest);
+        let (of_image, rest) = filter::take(instance_filters::IMAGE, rest);
+        filter::none_left(&rest, "DescribeInstanceImageMetadata")?;
+        let passes = |i: &Arc<Instance>| tags.pass(&i.tags) && own.pass(i);
+        let items = self.listed_instances(caller, ids, passes)?.into_iter();
+        let items = items.map(|instance| ImageOfInstance {
+            allowed: self
+                .images
+                .get(&instance.image)
+                .is_none_or(|image| self.image_allowed(&instance.scope, image)),
+            image: self.images.seen_one(self, &instance.image).cloned(),
+            instance,
+        });
+        let items = items.filter(|of| of_image.pass(of)).collect();
+        let key = |of: &ImageOfInstance| of.instance.id.clone();
+        let (items, next) = paginate(items, key, page, 1..=1000, Some(1000))?;
         Ok(Answer::ImageMetadata { items, next })
     }
 
     /// The instances that a describe call of `caller` shows: by id all or an error, else those that pass.
-    fn listed(
+    pub(super) fn listed_instances(
         &self,
         caller: &Caller,
         ids: &[String],
-        filters: &[Filter],
+        passes: impl Fn(&Arc<Instance>) -> bool,
     ) -> Result<Vec<Arc<Instance>>, ApiError> {
         let mut items = if ids.is_empty() {
             let ids = self.instances.keys();
@@ -92,7 +104,7 @@ impl World {
         } else {
             self.named(caller, ids)?
         };
-        items.retain(|i| filter::passes(i, filters));
+        items.retain(|i| passes(i));
         Ok(items)
     }
 
@@ -126,7 +138,7 @@ impl World {
 }
 
 /// EC2 refuses ids together with a page size.
-fn never_both(ids: &[String], page: &Page) -> Result<(), ApiError> {
+pub(super) fn never_both(ids: &[String], page: &Page) -> Result<(), ApiError> {
     if !ids.is_empty() && page.max.is_some() {
         let text = "The parameter instancesSet cannot be used with the parameter maxResults";
         return Err(ApiError::new("InvalidParameterCombination", text));

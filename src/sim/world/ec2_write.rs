@@ -2,10 +2,14 @@
 //!
 //! A batch is checked whole before any of it is done: one bad id fails it, and nothing happens (aws-facts §5).
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::World;
 use super::api::{Answer, ApiError, Caller, Response, StateChange};
 use super::ec2_read::{check_ids, not_found};
-use super::instance::{Instance, State};
+use super::instance::{Instance, Scope, State};
+use super::launch::{instance_type, vcpus_of};
 
 impl World {
     pub(super) fn start_instances(&mut self, caller: &Caller, ids: &[String], dry_run: bool) -> Response {
@@ -19,18 +23,40 @@ impl World {
                 return Err(incorrect_state(instance, "started"));
             }
         }
-        for instance in ids.iter().filter_map(|id| self.instance(id)) {
-            if instance.state == State::Stopped && !self.has_capacity(&instance.zone, &instance.instance_type)
-            {
-                return Err(no_capacity(&instance.instance_type, &instance.zone));
-            }
-        }
+        self.check_room_for(ids)?;
         answer_dry_run(dry_run)?;
         self.change(ids, |world, id, state| {
             if state == State::Stopped {
                 world.begin_start(id);
             }
         })
+    }
+
+    /// Those of them that are stopped have machines to start on.
+    fn check_room_for(&self, ids: &[String]) -> Result<(), ApiError> {
+        let named = ids.iter().filter_map(|id| self.instance(id));
+        let mut needed: BTreeMap<(&Scope, bool), u32> = BTreeMap::new();
+        for instance in named.filter(|i| i.state == State::Stopped) {
+            let (zone, kind) = (&instance.zone, &instance.instance_type);
+            self.check_offered(zone, kind)?;
+            let has_bandwidth =
+                instance_type(kind).is_ok_and(|kind| kind.ebs_optimized_support() == "default");
+            if instance.settings.ebs_optimized && !has_bandwidth {
+                let text = "The requested configuration is currently not supported. Please check the documentation for \
+                            supported configurations.";
+                return Err(ApiError::new("Unsupported", text));
+            }
+            if !self.has_capacity(zone, kind) {
+                return Err(no_capacity(kind, zone));
+            }
+            *needed.entry((&instance.scope, instance.spot)).or_default() += vcpus_of(kind);
+        }
+        for ((scope, spot), vcpus) in needed {
+            if vcpus > self.vcpus_left(scope, spot) {
+                return Err(self.vcpu_limit(scope));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn stop_instances(&mut self, caller: &Caller, ids: &[String], dry_run: bool) -> Response {
@@ -45,6 +71,13 @@ impl World {
             }
             if matches!(instance.state, State::ShuttingDown | State::Terminated) {
                 return Err(incorrect_state(instance, "stopped"));
+            }
+            if instance.state == State::Pending && instance.generation == 0 {
+                let text = format!(
+                    "Instance '{}' cannot be stopped as it has never reached the 'running' state.",
+                    instance.id
+                );
+                return Err(ApiError::new("IncorrectInstanceState", text));
             }
             if instance.settings.disable_api_stop {
                 return Err(protected(instance, "stopped", "disableApiStop"));
@@ -74,19 +107,29 @@ impl World {
 
     pub(super) fn terminate_instances(&mut self, caller: &Caller, ids: &[String], dry_run: bool) -> Response {
         self.check_batch(caller, ids)?;
-        for instance in ids.iter().filter_map(|id| self.instance(id)) {
-            let is_over = matches!(instance.state, State::ShuttingDown | State::Terminated);
-            if instance.settings.disable_api_termination && !is_over {
-                return Err(protected(instance, "terminated", "disableApiTermination"));
-            }
+        let named = ids.iter().filter_map(|id| self.instance(id));
+        let is_over = |i: &Instance| matches!(i.state, State::ShuttingDown | State::Terminated);
+        let kept = named.filter(|i| i.settings.disable_api_termination && !is_over(i));
+        let kept: Vec<Arc<Instance>> = kept.cloned().collect();
+        let refusal = kept
+            .first()
+            .map(|i| protected(i, "terminated", "disableApiTermination"));
+        if dry_run {
+            return Err(refusal.unwrap_or_else(ApiError::dry_run));
         }
-        answer_dry_run(dry_run)?;
+        // A protected instance protects the others of its zone alone: those elsewhere go, though the call fails.
+        let is_spared = |id: &&String| {
+            let zone = self.instance(id).map(|i| &i.zone);
+            kept.iter().any(|i| Some(&i.zone) == zone)
+        };
+        let going: Vec<String> = ids.iter().filter(|id| !is_spared(id)).cloned().collect();
         let transition = self.user_initiated();
-        self.change(ids, |world, id, state| {
+        let answer = self.change(&going, |world, id, state| {
             if !matches!(state, State::ShuttingDown | State::Terminated) {
                 world.begin_terminate(id, "Client.UserInitiatedShutdown", &transition);
             }
-        })
+        });
+        refusal.map_or(answer, Err)
     }
 
     /// EC2's text for a stop that a user asked for.

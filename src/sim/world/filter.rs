@@ -1,46 +1,77 @@
 //! EC2's filters. A filter that is not modelled is an error that names it, never a filter that matches all.
+//!
+//! A describe call takes out of a request's filters those that each of its tables knows ([`take`], [`take_tags`]), and
+//! refuses what is left ([`none_left`]).
+
+use std::collections::BTreeMap;
 
 use super::api::{ApiError, Filter};
-use super::instance::Instance;
+use super::instance::TagValue;
+use super::shelf::Field;
 
-/// The filters on instances that every describe call of an instance knows.
-const ON_INSTANCES: [&str; 4] = [
-    "instance-id",
-    "instance-state-name",
-    "availability-zone",
-    "tag-key",
-];
+/// Filters of a request that one table knows.
+pub(super) struct Filters<'a, T>(Vec<(fn(&T) -> Vec<String>, &'a [String])>);
 
-/// Refuse filters that are not modelled; `tags` says whether the call knows tag filters.
-pub(super) fn check(filters: &[Filter], action: &str, tags: bool) -> Result<(), ApiError> {
-    for filter in filters {
-        let is_tag = filter.name.starts_with("tag:") || filter.name == "tag-key";
-        let known = ON_INSTANCES.contains(&filter.name.as_str()) || filter.name.starts_with("tag:");
-        if !known || (is_tag && !tags) {
-            return Err(ApiError::not_modelled(format!(
-                "filter {:?} of {action}",
-                filter.name
-            )));
-        }
+impl<T> Filters<'_, T> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
-    Ok(())
+
+    /// The object passes all of them.
+    pub(super) fn pass(&self, object: &T) -> bool {
+        self.0
+            .iter()
+            .all(|(values, wanted)| values(object).iter().any(|value| any(wanted, value)))
+    }
 }
 
-/// The instance passes all `filters`, which have been checked.
-pub(super) fn passes(instance: &Instance, filters: &[Filter]) -> bool {
-    filters.iter().all(|filter| {
-        let any = |text: &str| filter.values.iter().any(|pattern| matches(pattern, text));
-        match filter.name.as_str() {
-            "instance-id" => any(&instance.id),
-            "instance-state-name" => any(instance.state.name()),
-            "availability-zone" => any(&instance.zone),
-            "tag-key" => instance.tags.keys().any(|key| any(key)),
-            name => match name.strip_prefix("tag:").and_then(|key| instance.tag(key)) {
-                Some(value) => any(value),
-                None => false,
-            },
+/// The filters that the table knows, and the others.
+pub(super) fn take<'a, T>(table: &[Field<T>], filters: Vec<&'a Filter>) -> (Filters<'a, T>, Vec<&'a Filter>) {
+    let (mut known, mut rest) = (Vec::new(), Vec::new());
+    for filter in filters {
+        match table.iter().find(|(name, _)| *name == filter.name) {
+            Some((_, values)) => known.push((*values, filter.values.as_slice())),
+            None => rest.push(filter),
         }
-    })
+    }
+    (Filters(known), rest)
+}
+
+/// The filters on an instance's tags, and the others.
+pub(super) fn take_tags(filters: Vec<&Filter>) -> (TagFilters<'_>, Vec<&Filter>) {
+    let is_tag = |filter: &&Filter| filter.name.starts_with("tag:") || filter.name == "tag-key";
+    let (tags, rest) = filters.into_iter().partition(is_tag);
+    (TagFilters(tags), rest)
+}
+
+/// Filters on tags.
+pub(super) struct TagFilters<'a>(Vec<&'a Filter>);
+
+impl TagFilters<'_> {
+    pub(super) fn pass(&self, tags: &BTreeMap<String, TagValue>) -> bool {
+        self.0
+            .iter()
+            .all(|filter| match filter.name.strip_prefix("tag:") {
+                Some(key) => tags.get(key).is_some_and(|tag| any(&filter.values, &tag.value)),
+                None => tags.keys().any(|key| any(&filter.values, key)),
+            })
+    }
+}
+
+/// Refuse what no table has taken.
+pub(super) fn none_left(rest: &[&Filter], action: &str) -> Result<(), ApiError> {
+    match rest.first() {
+        None => Ok(()),
+        Some(filter) => Err(ApiError::not_modelled(format!(
+            "filter {:?} of {action}",
+            filter.name
+        ))),
+    }
+}
+
+/// One of the patterns matches.
+fn any(patterns: &[String], text: &str) -> bool {
+    patterns.iter().any(|pattern| matches(pattern, text))
 }
 
 /// `*` stands for any text, `?` for one character, a backslash for the next character itself.

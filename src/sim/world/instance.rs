@@ -140,6 +140,17 @@ impl CheckStatus {
             CheckStatus::NotApplicable => "not-applicable",
         }
     }
+
+    /// EC2's name for the check's one detail; `None` where there is none to show.
+    pub fn reachability(self) -> Option<&'static str> {
+        match self {
+            CheckStatus::Ok => Some("passed"),
+            CheckStatus::Impaired(_) => Some("failed"),
+            CheckStatus::Initializing => Some("initializing"),
+            CheckStatus::InsufficientData => Some("insufficient-data"),
+            CheckStatus::NotApplicable => None,
+        }
+    }
 }
 
 /// A scheduled event, as AWS announces it days ahead.
@@ -247,6 +258,17 @@ impl Instance {
     /// Its `Name` tag, else its id: for sentences.
     pub fn name(&self) -> &str {
         self.tag("Name").unwrap_or(&self.id)
+    }
+
+    /// How far its detailed monitoring is, in EC2's words.
+    pub fn monitoring_state(&self) -> &'static str {
+        let is_changing = self.settings.monitoring_changes || self.state == State::Pending;
+        match (self.settings.monitoring, is_changing) {
+            (true, true) => "pending",
+            (true, false) => "enabled",
+            (false, true) if self.settings.monitoring_changes => "disabling",
+            (false, _) => "disabled",
+        }
     }
 
     /// What a health check on it finds now.

@@ -71,6 +71,10 @@ pub(super) enum Event {
     ImageDue {
         id: String,
     },
+    /// Changed settings of an instance are in force.
+    Settled {
+        id: String,
+    },
     /// A scheduled event's time has come.
     AnnouncedDue {
         id: String,
@@ -136,6 +140,7 @@ impl World {
             Event::Volume { id, due } => self.volume_due(&id, due),
             Event::SnapshotDue { id } => self.snapshot_due(&id),
             Event::ImageDue { id } => self.image_due(&id),
+            Event::Settled { id } => self.settings_in_force(&id),
             Event::AnnouncedDue { id, event } => self.execute_event(&id, &event),
             Event::TargetChange {
                 arn,
@@ -266,6 +271,7 @@ impl World {
         self.note_change(id, State::Running, "");
         let generation = self.edit(id, |i| {
             enter(i, State::Running, now);
+            i.settings.metadata.pending = false;
             i.system_check = CheckStatus::Initializing;
             i.instance_check = CheckStatus::Initializing;
             i.ebs_check = CheckStatus::Initializing;
@@ -355,9 +361,12 @@ impl World {
 
     /// AWS carries out a scheduled event, unless the instance has moved away in time.
     fn execute_event(&mut self, id: &str, event: &str) {
+        let now = self.now;
         let due = self.edit(id, |i| {
             let state = (i.state, i.ebs_root);
-            let event = i.events.iter_mut().find(|e| e.id == event && e.is_open())?;
+            // One that was put off has another time.
+            let is_due = |e: &&mut ScheduledEvent| e.id == event && e.is_open() && e.not_before <= now;
+            let event = i.events.iter_mut().find(is_due)?;
             event.description = format!("[Completed] {}", event.description);
             Some((event.code.clone(), state))
         });

@@ -25,6 +25,7 @@ mod identity;
 mod image;
 pub mod images;
 mod instance;
+mod instance_filters;
 pub mod interfaces;
 pub mod keys;
 pub mod launch;
@@ -107,6 +108,8 @@ pub struct Pace {
     pub register_network_s: RangeInclusive<u64>,
     /// A load balancer from `provisioning` to `active`.
     pub balancer_s: RangeInclusive<u64>,
+    /// Until changed metadata options or monitoring are in force.
+    pub settle_s: RangeInclusive<u64>,
 }
 
 impl Default for Pace {
@@ -125,6 +128,7 @@ impl Default for Pace {
             image_s: 2..=15,
             register_network_s: 60..=180,
             balancer_s: 90..=200,
+            settle_s: 5..=20,
         }
     }
 }

@@ -32,6 +32,17 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         method: "POST",
+        path: "/_sim/offering",
+        fields: &[
+            field("zone", "an availability zone's name, such as eu-west-2a"),
+            field("instance_type", "an instance type, such as m5.large"),
+            field("offered", "false: the zone does not have it; true: it has it"),
+        ],
+        what: "Says whether a zone has an instance type at all.",
+        act: offering,
+    },
+    Route {
+        method: "POST",
         path: "/_sim/key",
         fields: &[
             field("arn", "a KMS key's ARN"),
@@ -106,6 +117,14 @@ fn capacity(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
         state.world.capacity(&zone, instance_type.as_deref(), available);
     });
     Ok(json!({ "zone": zone, "instance_type": instance_type, "available": available }))
+}
+
+fn offering(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let zone = fields.required("zone", fields.text("zone")?)?;
+    let instance_type = fields.required("instance_type", fields.text("instance_type")?)?;
+    let offered = fields.required("offered", fields.flag("offered")?)?;
+    port.act(|state| state.world.offer(&zone, &instance_type, offered));
+    Ok(json!({ "zone": zone, "instance_type": instance_type, "offered": offered }))
 }
 
 fn key(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {

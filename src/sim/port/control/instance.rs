@@ -50,6 +50,10 @@ pub(super) const ROUTES: &[Route] = &[
             field("seconds", "AWS carries it out so long from now"),
             field("at", "or at this RFC 3339 time"),
             field(
+                "deadline_seconds",
+                "until so long from now its start can be put off by ModifyInstanceEventStartTime (default: it cannot)",
+            ),
+            field(
                 "cancel",
                 "instead of the others: the id of an event that is called off",
             ),
@@ -190,6 +194,7 @@ fn event(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
     }
     let code = fields.required("code", fields.one_of("code", &EVENTS.map(|code| (code, code)))?)?;
     let (after, at) = (fields.seconds("seconds")?, fields.time("at")?);
+    let deadline = fields.seconds("deadline_seconds")?;
     fields.finish()?;
     port.act(|state| {
         let world = &mut state.world;
@@ -201,6 +206,10 @@ fn event(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
             _ => return Err(Refused::new(400, "expected: either seconds or at")),
         };
         let event = world.schedule_event(&id, code, at);
+        if let Some(deadline) = deadline {
+            let deadline = later(world.now(), deadline);
+            world.set_event_deadline(&id, &event, deadline);
+        }
         Ok(json!({ "id": id, "event": event, "code": code, "not_before": at.to_string() }))
     })
 }

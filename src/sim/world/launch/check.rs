@@ -25,16 +25,8 @@ pub(super) fn data(data: &LaunchData) -> Result<(), ApiError> {
         user_data(text)?;
     }
     metadata(&data.metadata)?;
-    one_of(
-        "InstanceInitiatedShutdownBehavior",
-        data.shutdown_behavior.as_deref(),
-        &["stop", "terminate"],
-    )?;
-    one_of(
-        "CpuCredits",
-        data.cpu_credits.as_deref(),
-        &["standard", "unlimited"],
-    )?;
+    shutdown_behavior(data.shutdown_behavior.as_deref())?;
+    credits(data.cpu_credits.as_deref())?;
     one_of("Tenancy", data.placement.tenancy.as_deref(), &["default"])?;
     if let Some(market) = &data.market {
         one_of("MarketType", market.kind.as_deref(), &["spot"])?;
@@ -49,6 +41,32 @@ pub(super) fn data(data: &LaunchData) -> Result<(), ApiError> {
                 "The interruption behavior can be stop or hibernate for persistent Spot requests alone.";
             return Err(ApiError::new("InvalidParameterCombination", text));
         }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// There is no such behavior.
+pub(super) fn shutdown_behavior(value: Option<&str>) -> Result<(), ApiError> {
+    one_of("InstanceInitiatedShutdownBehavior", value, &["stop", "terminate"])
+}
+
+/// # Errors
+/// There is no such credit option.
+pub(super) fn credits(value: Option<&str>) -> Result<(), ApiError> {
+    one_of("CpuCredits", value, &["standard", "unlimited"])
+}
+
+/// # Errors
+/// The type cannot do what is asked of it.
+pub(super) fn for_type(kind: &InstanceType, data: &LaunchData) -> Result<(), ApiError> {
+    if data.cpu_credits.is_some() && !kind.burstable {
+        return Err(super::tune::no_credits(&kind.name));
+    }
+    if data.ebs_optimized == Some(true) && kind.ebs_optimized_support() == "unsupported" {
+        let text = "EBS-optimized instances are not supported for your requested configuration. Please check the \
+                    documentation for supported configurations.";
+        return Err(ApiError::new("Unsupported", text));
     }
     Ok(())
 }
@@ -166,26 +184,24 @@ impl World {
                 .clone()
                 .unwrap_or_else(|| "terminate".to_owned()),
         });
-        let cores = kind.vcpus / kind.threads_per_core.max(1);
+        let (cores, threads) = kind.cpu();
         let cpu = (
             data.cpu.core_count.unwrap_or(cores),
-            data.cpu.threads_per_core.unwrap_or(kind.threads_per_core),
+            data.cpu.threads_per_core.unwrap_or(threads),
         );
-        let unlimited = kind.burstable && !kind.name.starts_with("t2.");
-        let credits = if unlimited { "unlimited" } else { "standard" };
+        let credits = data.cpu_credits.as_deref().or(kind.usual_credits());
         Ok(Settings {
             key_name: data.key_name.clone(),
             profile: self.profile_arn(scope, data)?,
             user_data: data.user_data.clone(),
             monitoring: data.monitoring.unwrap_or(false),
+            monitoring_changes: false,
             ebs_optimized: data.ebs_optimized.unwrap_or(false),
             disable_api_termination: data.disable_api_termination.unwrap_or(false),
             disable_api_stop: data.disable_api_stop.unwrap_or(false),
             shutdown_terminates: data.shutdown_behavior.as_deref() == Some("terminate"),
             metadata: Metadata::default().with(&data.metadata),
-            cpu_credits: kind
-                .burstable
-                .then(|| data.cpu_credits.clone().unwrap_or_else(|| credits.to_owned())),
+            cpu_credits: credits.map(str::to_owned),
             cpu: Some(cpu),
             hibernation: data.hibernation.unwrap_or(false),
             enclave: data.enclave.unwrap_or(false),

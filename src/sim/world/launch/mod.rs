@@ -1,25 +1,34 @@
 //! Launching instances, and what can be asked and done of one that was launched.
 
 mod attributes;
+mod change;
 mod check;
 mod data;
+mod offers;
 mod run;
 mod settings;
+mod tune;
 mod types;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::api::{Caller, Family, Response};
+use jiff::Timestamp;
+
+use super::api::{Asked, Caller, Family, Filter, Listing, Page, Response};
+use super::instance::ScheduledEvent;
 use super::throttle::{self, Cost, limit};
 use super::{TemplateRef, World};
 pub use attributes::Attribute;
+pub use change::Change;
 pub use data::{
     BlockDeviceSpec, CpuOptions, EbsSpec, HostnameOptions, InterfaceSpec, LaunchData, MarketSpec,
     MetadataSpec, PlacementSpec, ProfileSpec,
 };
+pub use offers::Offering;
 pub use settings::{Metadata, Settings, Spot};
+pub use tune::NotChanged;
 pub use types::{InstanceType, instance_type, instance_types, vcpus_of};
 pub use view::InstanceView;
 
@@ -28,7 +37,39 @@ pub use view::InstanceView;
 pub enum Op {
     RunInstances(Box<RunInstances>),
     RebootInstances(Vec<String>),
-    DescribeInstanceAttribute { id: String, attribute: Attribute },
+    DescribeInstanceAttribute {
+        id: String,
+        attribute: Attribute,
+    },
+    /// EC2 wants exactly one change.
+    ModifyInstanceAttribute {
+        id: String,
+        changes: Vec<Change>,
+    },
+    ModifyInstanceMetadataOptions {
+        id: String,
+        wanted: MetadataSpec,
+    },
+    MonitorInstances(Vec<String>),
+    UnmonitorInstances(Vec<String>),
+    /// Instance types' names for ids.
+    DescribeInstanceTypes(Asked),
+    DescribeInstanceTypeOfferings {
+        location_type: Option<String>,
+        filters: Vec<Filter>,
+        page: Page,
+    },
+    DescribeInstanceCreditSpecifications(Asked),
+    /// Instances' ids, and the credit option of each.
+    ModifyInstanceCreditSpecification {
+        wanted: Vec<(String, String)>,
+        token: Option<String>,
+    },
+    ModifyInstanceEventStartTime {
+        id: String,
+        event: String,
+        not_before: Timestamp,
+    },
 }
 
 /// RunInstances' parameters.
@@ -55,6 +96,37 @@ pub enum Answer {
     },
     /// An attribute of an instance.
     Attribute(Attribute, Box<InstanceView>),
+    MetadataOptions {
+        id: String,
+        options: Metadata,
+    },
+    /// Instances' ids, and how far the monitoring of each is.
+    Monitoring(Vec<(String, &'static str)>),
+    Types(Listing<InstanceType>),
+    Offerings(Listing<Offering>),
+    /// Instances' ids, and the credit option of each.
+    Credits(Listing<(String, String)>),
+    CreditsChanged {
+        done: Vec<String>,
+        failed: Vec<NotChanged>,
+    },
+    Event(ScheduledEvent),
+}
+
+impl Answer {
+    pub(super) fn clear(&mut self) {
+        match self {
+            Answer::Types(listing) => listing.clear(),
+            Answer::Offerings(listing) => listing.clear(),
+            Answer::Credits(listing) => listing.clear(),
+            Answer::Reservation { .. }
+            | Answer::Attribute(..)
+            | Answer::MetadataOptions { .. }
+            | Answer::Monitoring(_)
+            | Answer::CreditsChanged { .. }
+            | Answer::Event(_) => {}
+        }
+    }
 }
 
 /// What makes launches go wrong.
@@ -64,6 +136,8 @@ pub(super) struct Room {
     pub(super) image_faults: BTreeMap<String, ImageFault>,
     /// Instance profiles, by ARN, that do not exist; all others do.
     pub(super) lost_profiles: BTreeSet<String>,
+    /// Zones and the instance types that they do not have at all.
+    pub(super) not_offered: BTreeSet<(String, String)>,
 }
 
 /// What is wrong with an image: instances launched from it show it.
@@ -85,6 +159,15 @@ impl Family for Op {
             Op::RunInstances(_) => "RunInstances",
             Op::RebootInstances(_) => "RebootInstances",
             Op::DescribeInstanceAttribute { .. } => "DescribeInstanceAttribute",
+            Op::ModifyInstanceAttribute { .. } => "ModifyInstanceAttribute",
+            Op::ModifyInstanceMetadataOptions { .. } => "ModifyInstanceMetadataOptions",
+            Op::MonitorInstances(_) => "MonitorInstances",
+            Op::UnmonitorInstances(_) => "UnmonitorInstances",
+            Op::DescribeInstanceTypes(_) => "DescribeInstanceTypes",
+            Op::DescribeInstanceTypeOfferings { .. } => "DescribeInstanceTypeOfferings",
+            Op::DescribeInstanceCreditSpecifications(_) => "DescribeInstanceCreditSpecifications",
+            Op::ModifyInstanceCreditSpecification { .. } => "ModifyInstanceCreditSpecification",
+            Op::ModifyInstanceEventStartTime { .. } => "ModifyInstanceEventStartTime",
         }
     }
 
@@ -95,8 +178,30 @@ impl Family for Op {
                 let named = data.image.iter().chain(&wanted.subnet).chain(&wanted.token);
                 named.map(String::as_str).collect()
             }
-            Op::RebootInstances(ids) => ids.iter().map(String::as_str).collect(),
-            Op::DescribeInstanceAttribute { id, .. } => vec![id],
+            Op::RebootInstances(ids) | Op::MonitorInstances(ids) | Op::UnmonitorInstances(ids) => {
+                ids.iter().map(String::as_str).collect()
+            }
+            Op::DescribeInstanceAttribute { id, .. }
+            | Op::ModifyInstanceAttribute { id, .. }
+            | Op::ModifyInstanceMetadataOptions { id, .. }
+            | Op::ModifyInstanceEventStartTime { id, .. } => vec![id],
+            Op::DescribeInstanceTypes(asked) | Op::DescribeInstanceCreditSpecifications(asked) => {
+                asked.subjects()
+            }
+            Op::DescribeInstanceTypeOfferings { .. } => Vec::new(),
+            Op::ModifyInstanceCreditSpecification { wanted, .. } => {
+                wanted.iter().map(|(id, _)| id.as_str()).collect()
+            }
+        }
+    }
+
+    fn page(&self) -> Option<&Page> {
+        match self {
+            Op::DescribeInstanceTypes(asked) | Op::DescribeInstanceCreditSpecifications(asked) => {
+                Some(&asked.page)
+            }
+            Op::DescribeInstanceTypeOfferings { page, .. } => Some(page),
+            _ => None,
         }
     }
 
@@ -110,7 +215,7 @@ impl Family for Op {
                     f64::from(wanted.max),
                 ),
             ],
-            Op::RebootInstances(_) | Op::DescribeInstanceAttribute { .. } => throttle::ec2(self.name()),
+            _ => throttle::ec2(self.name()),
         }
     }
 
@@ -121,6 +226,29 @@ impl Family for Op {
             Op::DescribeInstanceAttribute { id, attribute } => {
                 world.describe_instance_attribute(caller, id, *attribute)
             }
+            Op::ModifyInstanceAttribute { id, changes } => {
+                world.modify_instance_attribute(caller, id, changes)
+            }
+            Op::ModifyInstanceMetadataOptions { id, wanted } => {
+                world.modify_metadata_options(caller, id, wanted)
+            }
+            Op::MonitorInstances(ids) => world.monitor(caller, ids, true),
+            Op::UnmonitorInstances(ids) => world.monitor(caller, ids, false),
+            Op::DescribeInstanceTypes(asked) => world.describe_types(caller, asked),
+            Op::DescribeInstanceTypeOfferings {
+                location_type,
+                filters,
+                page,
+            } => world.describe_offerings(caller, location_type.as_deref(), filters, page),
+            Op::DescribeInstanceCreditSpecifications(asked) => world.describe_credits(caller, asked),
+            Op::ModifyInstanceCreditSpecification { wanted, token } => {
+                world.modify_credits(caller, wanted, token.as_deref())
+            }
+            Op::ModifyInstanceEventStartTime {
+                id,
+                event,
+                not_before,
+            } => world.modify_event_start(caller, id, event, *not_before),
         }
     }
 }

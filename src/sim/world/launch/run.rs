@@ -111,12 +111,14 @@ impl World {
         let image = self.launchable_image(&scope, image)?;
         let kind = instance_type(data.instance_type.as_deref().unwrap_or("m1.small"))?;
         check::architecture(&kind, &image.architecture)?;
+        check::for_type(&kind, &data)?;
         if let Some(name) = &data.key_name {
             self.key_named(&scope, name)?;
         }
         let subnet = self.subnet_for(caller, wanted, &data, &kind)?;
         let interfaces = self.plan_interfaces(caller, wanted, &data, &subnet)?;
         let volumes = self.plan_volumes(&scope, &image, &data)?;
+        self.check_offered(&subnet.zone, &kind.name)?;
         let count = self.count_for(&scope, wanted, &data, &kind, &subnet)?;
         if count > 1
             && interfaces
@@ -204,11 +206,12 @@ impl World {
             return Ok(subnet);
         }
         let names = zones.iter().map(|zone| zone.name.as_str());
-        let with_capacity = names.clone().find(|zone| self.has_capacity(zone, &kind.name));
+        let offered = names.clone().filter(|zone| self.is_offered(zone, &kind.name));
+        let with_capacity = offered.clone().find(|zone| self.has_capacity(zone, &kind.name));
         let zone = zone
             .map(|zone| zone.name.as_str())
             .or(with_capacity)
-            .or_else(|| names.clone().next());
+            .or_else(|| offered.chain(names).next());
         let subnet = zone.and_then(|zone| self.default_subnet(&caller.scope(), zone));
         let text = "No default subnet for the availability zone. Specify a subnet.";
         subnet.cloned().ok_or_else(|| ApiError::new("MissingInput", text))

@@ -12,6 +12,8 @@ pub struct Settings {
     pub user_data: Option<String>,
     /// Detailed monitoring.
     pub monitoring: bool,
+    /// It was changed a moment ago.
+    pub monitoring_changes: bool,
     pub ebs_optimized: bool,
     /// Termination protection.
     pub disable_api_termination: bool,
@@ -20,7 +22,7 @@ pub struct Settings {
     /// A shutdown inside it terminates it, instead of stopping it.
     pub shutdown_terminates: bool,
     pub metadata: Metadata,
-    /// `standard` or `unlimited`; burstable types alone have it.
+    /// `standard` or `unlimited`; instances of burstable types have it, and keep it through a resize to another type.
     pub cpu_credits: Option<String>,
     /// Cores and threads a core; `None`: as the type has them.
     pub cpu: Option<(u32, u32)>,
@@ -64,6 +66,8 @@ pub struct Metadata {
     pub endpoint: String,
     pub ipv6: String,
     pub tags: String,
+    /// Changed and not in force yet.
+    pub pending: bool,
 }
 
 impl Default for Metadata {
@@ -74,6 +78,7 @@ impl Default for Metadata {
             endpoint: "enabled".to_owned(),
             ipv6: "disabled".to_owned(),
             tags: "disabled".to_owned(),
+            pending: false,
         }
     }
 }
@@ -89,7 +94,13 @@ impl Metadata {
             endpoint: text(&wanted.endpoint, self.endpoint),
             ipv6: text(&wanted.ipv6, self.ipv6),
             tags: text(&wanted.tags, self.tags),
+            pending: self.pending,
         }
+    }
+
+    /// EC2's word for how far the options are.
+    pub fn state(&self) -> &'static str {
+        if self.pending { "pending" } else { "applied" }
     }
 }
 
@@ -100,6 +111,7 @@ impl Default for Settings {
             profile: None,
             user_data: None,
             monitoring: false,
+            monitoring_changes: false,
             ebs_optimized: false,
             disable_api_termination: false,
             disable_api_stop: false,
