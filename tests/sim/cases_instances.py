@@ -283,7 +283,8 @@ def further_filters_choose_by_settings_and_attachments(aws):
     ):
         aws.equal(ids_of(chosen(aws, **{name: [value]})), [one], name)
     for name, value in (
-        ("instance-state-code", "16"), ("architecture", "x86_64"), ("owner-id", "123456789012"), ("root-device-type", "ebs"), ("tenancy", "default"), ("source-dest-check", "true"),
+        ("instance-state-code", "16"), ("architecture", "x86_64"), ("owner-id", "123456789012"),
+        ("root-device-type", "ebs"), ("tenancy", "default"), ("source-dest-check", "true"),
         ("virtualization-type", "hvm"), ("launch-index", "0"), ("launch-time", f"{found['LaunchTime']:%Y-%m-%d}*"),
         ("reservation-id", "r-*"), ("block-device-mapping.status", "attached"),
     ):
