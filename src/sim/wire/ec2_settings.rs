@@ -54,6 +54,9 @@ pub(super) const ROUTES: &[Route] = &[
     }),
 ];
 
+/// The name of a parameter, and the change that its value asks for.
+type Attribute<T> = (&'static str, fn(T) -> Change);
+
 /// Every change that the request asks for; EC2 wants one.
 fn changes(p: &mut Params) -> Result<Vec<Change>, ApiError> {
     let mut changes = Vec::new();
@@ -62,7 +65,7 @@ fn changes(p: &mut Params) -> Result<Vec<Change>, ApiError> {
     {
         changes.push(Change::named(&attribute, value)?);
     }
-    let texts: [(&str, fn(String) -> Change); 3] = [
+    let texts: [Attribute<String>; 3] = [
         ("InstanceType", Change::InstanceType),
         ("UserData", Change::UserData),
         ("InstanceInitiatedShutdownBehavior", Change::ShutdownBehavior),
@@ -70,7 +73,7 @@ fn changes(p: &mut Params) -> Result<Vec<Change>, ApiError> {
     for (name, change) in texts {
         changes.extend(p.text(&format!("{name}.Value")).map(change));
     }
-    let flags: [(&str, fn(bool) -> Change); 4] = [
+    let flags: [Attribute<bool>; 4] = [
         ("DisableApiTermination", Change::DisableApiTermination),
         ("DisableApiStop", Change::DisableApiStop),
         ("SourceDestCheck", Change::SourceDestCheck),

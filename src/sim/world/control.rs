@@ -293,6 +293,11 @@ impl World {
         self.throttling = on;
     }
 
+    /// How long things take now.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
     /// Things take so long from now on. Returns how long they took.
     pub fn set_pace(&mut self, pace: Pace) -> Pace {
         std::mem::replace(&mut self.pace, pace)

@@ -9,8 +9,11 @@ use super::api::{ApiError, Filter};
 use super::instance::TagValue;
 use super::shelf::Field;
 
+/// What of an object a filter looks at, and the patterns of which one has to match.
+type Test<'a, T> = (fn(&T) -> Vec<String>, &'a [String]);
+
 /// Filters of a request that one table knows.
-pub(super) struct Filters<'a, T>(Vec<(fn(&T) -> Vec<String>, &'a [String])>);
+pub(super) struct Filters<'a, T>(Vec<Test<'a, T>>);
 
 impl<T> Filters<'_, T> {
     pub(super) fn is_empty(&self) -> bool {

@@ -4,7 +4,7 @@ use super::fields::{Fields, Refused};
 use super::{Port, Route, field};
 use crate::sim::port::ACCOUNT;
 use crate::sim::wire;
-use crate::sim::world::Scope;
+use crate::sim::world::{Quota, Scope};
 use serde_json::{Value, json};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -53,6 +53,32 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         what: "Disables a KMS key, or enables it again.",
         act: key,
+    },
+    Route {
+        method: "POST",
+        path: "/_sim/quota",
+        fields: &[
+            field("region", "a region, such as eu-west-2"),
+            field("account", "twelve digits (default 123456789012)"),
+            field("vcpus", "virtual processors of On-Demand instances that run"),
+            field("spot_vcpus", "likewise of Spot instances"),
+            field("elastic_ips", "Elastic IP addresses"),
+        ],
+        what: "Sets EC2's quotas of an account in a region; those that are not named stay. What is there already stays.",
+        act: quota,
+    },
+    Route {
+        method: "POST",
+        path: "/_sim/profile",
+        fields: &[
+            field("arn", "an instance profile's ARN"),
+            field(
+                "lost",
+                "true: it does not exist; false: it does, as all do at the beginning",
+            ),
+        ],
+        what: "Lets an instance profile not exist, or exist again.",
+        act: profile,
     },
     Route {
         method: "POST",
@@ -132,6 +158,35 @@ fn key(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
     let disabled = fields.required("disabled", fields.flag("disabled")?)?;
     port.act(|state| state.world.disable_key(&arn, disabled));
     Ok(json!({ "arn": arn, "disabled": disabled }))
+}
+
+fn quota(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let region = fields.required("region", fields.text("region")?)?;
+    let account = account(fields)?.unwrap_or_else(|| ACCOUNT.to_owned());
+    let (vcpus, spot_vcpus) = (fields.number("vcpus")?, fields.number("spot_vcpus")?);
+    let elastic_ips = fields.number("elastic_ips")?;
+    let scope = Scope::new(&account, &region);
+    let quota = port.act(|state| {
+        let now = state.world.quota(&scope);
+        let quota = Quota {
+            vcpus: vcpus.unwrap_or(now.vcpus),
+            spot_vcpus: spot_vcpus.unwrap_or(now.spot_vcpus),
+            elastic_ips: elastic_ips.unwrap_or(now.elastic_ips),
+        };
+        state.world.set_quota(&scope, quota);
+        quota
+    });
+    Ok(json!({
+        "account": account, "region": region, "vcpus": quota.vcpus, "spot_vcpus": quota.spot_vcpus,
+        "elastic_ips": quota.elastic_ips,
+    }))
+}
+
+fn profile(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let arn = fields.required("arn", fields.text("arn")?)?;
+    let lost = fields.required("lost", fields.flag("lost")?)?;
+    port.act(|state| state.world.lose_profile(&arn, lost));
+    Ok(json!({ "arn": arn, "lost": lost }))
 }
 
 fn image_retention(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {

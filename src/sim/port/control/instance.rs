@@ -14,7 +14,8 @@ pub(super) const ROUTES: &[Route] = &[
             field("id", "an instance's id"),
             field(
                 "action",
-                "stop, start, terminate, reboot, impair, mend, app, fail-starts, poison, hide or retag",
+                "stop, start, terminate, reboot, impair, mend, app, fail-starts, poison, hide, vanish (one that is terminated, \
+                 long before its time), retag, protect or encrypt-root",
             ),
             field("by", "for stop: aws (the default), person or guest"),
             field(
@@ -33,6 +34,12 @@ pub(super) const ROUTES: &[Route] = &[
             field(
                 "value",
                 "for retag: the tag's value; without it the tag is deleted",
+            ),
+            field("termination", "for protect: whether it can not be terminated"),
+            field("stop", "for protect: whether it can not be stopped"),
+            field(
+                "kms_key",
+                "for encrypt-root: the ARN of the key of its root volume",
             ),
         ],
         what: "Does something to an instance as AWS, a person or its own guest would.",
@@ -100,6 +107,16 @@ const ACTIONS: &[(&str, Read)] = &[
             world.hide_instance(id, later(world.now(), length));
             true
         }))
+    }),
+    ("vanish", |_| Ok(Box::new(World::vanish))),
+    ("protect", |fields| {
+        let termination = fields.required("termination", fields.flag("termination")?)?;
+        let stop = fields.required("stop", fields.flag("stop")?)?;
+        Ok(Box::new(move |world, id| world.protect(id, termination, stop)))
+    }),
+    ("encrypt-root", |fields| {
+        let key = fields.required("kms_key", fields.text("kms_key")?)?;
+        Ok(Box::new(move |world, id| world.encrypt_root(id, &key)))
     }),
     ("retag", |fields| {
         let key = fields.required("key", fields.text("key")?)?;

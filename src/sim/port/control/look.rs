@@ -34,6 +34,16 @@ pub(super) const ROUTES: &[Route] = &[
         act: log,
     },
     Route {
+        method: "POST",
+        path: "/_sim/log",
+        fields: &[
+            field("about", "what it concerns: an id, a name"),
+            field("what", "a sentence"),
+        ],
+        what: "Writes into the log what no API shows, such as a mail.",
+        act: remark,
+    },
+    Route {
         method: "GET",
         path: "/_sim/calls",
         fields: &[
@@ -51,6 +61,13 @@ pub(super) const ROUTES: &[Route] = &[
         act: state,
     },
 ];
+
+fn remark(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let about = fields.required("about", fields.text("about")?)?;
+    let what = fields.required("what", fields.text("what")?)?;
+    port.act(|state| state.world.remark(&about, &what));
+    Ok(json!({ "about": about, "what": what }))
+}
 
 fn calls(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
     let (after, action) = (fields.number("after")?.unwrap_or(0), fields.text("action")?);

@@ -42,6 +42,19 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         method: "POST",
+        path: "/_sim/target-group",
+        fields: &[
+            field(
+                "group",
+                "a target group's ARN, or its name where no other account or region has one of that name",
+            ),
+            field("in_use", "whether a load balancer forwards to it"),
+        ],
+        what: "Lets a target group be in use, or not, whatever listeners there are.",
+        act: target_group,
+    },
+    Route {
+        method: "POST",
         path: "/_sim/balancing-quota",
         fields: &[
             field(
@@ -116,9 +129,7 @@ fn target(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
             .target_group(&group)
             .map(|group| (group.name.clone(), group.port));
         let Some((name, usual)) = found else {
-            let why =
-                format!("there is no target group {group}, or more than one of that name: give its ARN");
-            return Err(Refused::new(404, why));
+            return Err(unknown_group(&group));
         };
         let number = on.unwrap_or(usual);
         if !lever(world, &group, &id, on) {
@@ -131,6 +142,20 @@ fn target(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
             .unwrap_or_default();
         Ok(json!({ "group": name, "id": id, "port": number, "health": state, "reason": reason }))
     })
+}
+
+fn target_group(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {
+    let group = fields.required("group", fields.text("group")?)?;
+    let in_use = fields.required("in_use", fields.flag("in_use")?)?;
+    match port.act(|state| state.world.set_in_use(&group, in_use)) {
+        true => Ok(json!({ "group": group, "in_use": in_use })),
+        false => Err(unknown_group(&group)),
+    }
+}
+
+fn unknown_group(group: &str) -> Refused {
+    let why = format!("there is no target group {group}, or more than one of that name: give its ARN");
+    Refused::new(404, why)
 }
 
 fn quota(port: &Port, fields: &mut Fields) -> Result<Value, Refused> {

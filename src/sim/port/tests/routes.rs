@@ -123,6 +123,32 @@ fn a_field_of_the_wrong_kind_is_refused_by_name_with_what_is_expected() {
                 r#"{"zone": "eu-west-2a"}"#,
                 "available is missing",
             ),
+            (
+                "/_sim/image",
+                r#"{"id": "ami-1", "action": "break"}"#,
+                "fault is missing",
+            ),
+            (
+                "/_sim/image",
+                r#"{"id": "ami-1", "action": "break", "fault": "shuts-down"}"#,
+                "seconds is missing",
+            ),
+            (
+                "/_sim/image",
+                r#"{"id": "ami-1", "action": "mend", "fault": "never-boots"}"#,
+                "fault means nothing here",
+            ),
+            ("/_sim/quota", r#"{"vcpus": 4}"#, "region is missing"),
+            (
+                "/_sim/pace",
+                r#"{"of": "boot", "least": 9, "most": 8}"#,
+                "from least",
+            ),
+            (
+                "/_sim/instance",
+                r#"{"id": "i-1", "action": "protect", "stop": true}"#,
+                "termination is missing",
+            ),
             ("/_sim/deny", r#"{"action": "Fly"}"#, "Fly"),
             ("/_sim/staleness", r#"{"reads_lag": 1201}"#, "1,200"),
             ("/_sim/throttling", r#"{"on": "yes"}"#, "on is"),
