@@ -64,6 +64,49 @@ def an_instance_tells_the_template_that_would_make_it_again(aws):
 
 
 @case
+def the_data_of_an_instance_are_all_that_it_was_launched_with(aws):
+    subnet, vpc = aws.subnets()[0], aws.vpc()
+    with aws.quietly():
+        aws.ec2.create_key_pair(KeyName="key")
+        group = aws.ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
+    wanted = {
+        "KeyName": "key", "UserData": "#!/bin/sh\ntrue\n", "EbsOptimized": True, "DisableApiTermination": True,
+        "DisableApiStop": True, "InstanceInitiatedShutdownBehavior": "terminate", "Monitoring": {"Enabled": True},
+        "CreditSpecification": {"CpuCredits": "standard"},
+        "MetadataOptions": {
+            "HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled",
+            "HttpProtocolIpv6": "disabled", "InstanceMetadataTags": "enabled",
+        },
+        "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "web"}]}],
+    }
+    one = aws.launch(
+        SubnetId=subnet, SecurityGroupIds=[group],
+        IamInstanceProfile={"Arn": "arn:aws:iam::123456789012:instance-profile/web"}, **wanted,
+    )
+    data = aws.ec2.get_launch_template_data(InstanceId=one)["LaunchTemplateData"]
+    aws.equal({name: data[name] for name in wanted}, {**wanted, "UserData": "IyEvYmluL3NoCnRydWUK"})
+    aws.equal(data["IamInstanceProfile"], {"Arn": "arn:aws:iam::123456789012:instance-profile/web"})
+    aws.equal((data["NetworkInterfaces"][0]["SubnetId"], data["NetworkInterfaces"][0]["Groups"]), (subnet, [group]))
+    disk = data["BlockDeviceMappings"][0]["Ebs"]
+    aws.true(disk["SnapshotId"] and disk["VolumeSize"] == 8 and disk["DeleteOnTermination"], disk)
+
+
+@case
+def a_template_of_an_instances_data_launches_its_like(aws):
+    """What a person does with GetLaunchTemplateData: without the interface's id and address, which are taken."""
+    one = aws.launch(MetadataOptions={"HttpTokens": "required"}, UserData="hello", EbsOptimized=True)
+    data = aws.ec2.get_launch_template_data(InstanceId=one)["LaunchTemplateData"]
+    for interface in data["NetworkInterfaces"]:
+        for name in ("NetworkInterfaceId", "PrivateIpAddress", "PrivateIpAddresses"):
+            interface.pop(name, None)
+    aws.ec2.create_launch_template(LaunchTemplateName="like", LaunchTemplateData=data)
+    made = aws.ec2.run_instances(LaunchTemplate={"LaunchTemplateName": "like"}, MinCount=1, MaxCount=1)["Instances"][0]
+    aws.equal((made["MetadataOptions"]["HttpTokens"], made["EbsOptimized"]), ("required", True))
+    told = aws.ec2.describe_instance_attribute(InstanceId=made["InstanceId"], Attribute="userData")
+    aws.equal(told["UserData"]["Value"], "aGVsbG8=")
+
+
+@case
 def a_launch_takes_from_a_template_what_it_does_not_say_itself(aws):
     image = aws.image()
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "from-template"}]}]

@@ -83,6 +83,8 @@ CASES_NOT_ON_MOTO = {
     "a_deleted_template_is_not_found": "moto answers an empty list; AWS: InvalidLaunchTemplateId.NotFound (D)",
     "a_template_that_is_not_there_is_refused": "moto answers an empty list; AWS: InvalidLaunchTemplateId.NotFound (D)",
     "versions_of_a_template_are_deleted_but_not_the_default": "moto does not have DeleteLaunchTemplateVersions",
+    "the_data_of_an_instance_are_all_that_it_was_launched_with": "moto has constants for most of it",
+    "a_template_of_an_instances_data_launches_its_like": "moto has constants for most of it",
     "an_address_leaves_a_terminated_instance": "moto leaves it with the dead; AWS disassociates it (D)",
     # Images: moto has no permissions, no witness and no Allowed AMIs.
     "an_image_that_is_gone_disabled_or_unknown_is_not_launched": "moto launches any image that was ever there (D)",
@@ -158,11 +160,20 @@ ANSWERS = [
         "AWS sends both of every address (D); moto leaves them out",
     ),
     (
-        "ec2.GetLaunchTemplateData", "*Ebs.Encrypted|*Ebs.VolumeType", "sim only",
-        "the disk as it is (D); moto leaves it out",
+        "ec2.GetLaunchTemplateData",
+        "*Ebs.Encrypted|*Ebs.VolumeType|*Ebs.SnapshotId|*CpuOptions|*NetworkInterfaceId|*PrivateIpAddress", "sim only",
+        "the instance as it is (D); moto leaves it out",
     ),
-    ("ec2.GetLaunchTemplateData", "LaunchTemplateData.*", "moto only", "settings at their defaults, which need no line"),
-    ("ec2.GetLaunchTemplateData", "*DeviceName", "value", "moto says `string`"),
+    (
+        "ec2.GetLaunchTemplateData",
+        "*Encrypted|*TagSpecifications|*InterfaceType|*PrivateIpAddresses|*AssociatePublicIpAddress"
+        "|*NetworkCardIndex", "moto only",
+        "of an interface of its own kind, or at its default",
+    ),
+    (
+        "ec2.GetLaunchTemplateData", "*DeviceName|*CpuCredits|*DeleteOnTermination|*Groups[]|*PrivateDnsNameOptions.*", "value",
+        "moto has constants here, and groups in a form that the model does not have",
+    ),
     ("ec2.ModifyInstanceMetadataOptions", "*State", "value", "AWS has only begun when it answers (M)"),
     (
         "ec2.DescribeInstanceTypes",

@@ -75,12 +75,7 @@ fn write_attribute(xml: &mut Xml, attribute: Attribute, i: &InstanceView) {
         Attribute::EnaSupport => value("enaSupport", "true"),
         Attribute::GroupSet => groups(xml, i.primary().map_or(&[], |e| e.groups.as_slice())),
         Attribute::ShutdownBehavior => {
-            let behavior = if s.shutdown_terminates {
-                "terminate"
-            } else {
-                "stop"
-            };
-            value("instanceInitiatedShutdownBehavior", behavior);
+            value("instanceInitiatedShutdownBehavior", s.shutdown_behavior());
         }
         Attribute::InstanceType => value("instanceType", &i.instance_type),
         Attribute::RootDeviceName => value("rootDeviceName", &i.root_device),

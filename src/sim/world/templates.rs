@@ -9,7 +9,7 @@ use super::instance::Scope;
 use super::launch::LaunchData;
 use super::page::paginate;
 use super::shelf::Resource;
-use super::tags::{self, TagSpecs, Tags};
+use super::tags::{self, TagSpecs};
 use super::template::{Template, TemplateRef, Version, template_name_not_found};
 
 /// The family's operations.
@@ -418,28 +418,8 @@ impl World {
         Ok(Answer::Deleted { template, gone, kept })
     }
 
-    /// A template's data that would launch another instance like this one.
     fn template_data(&self, caller: &Caller, instance: &str) -> Result<Answer, ApiError> {
-        let instance = self.own_instance(caller, instance)?;
-        let own: Tags = instance
-            .tags
-            .iter()
-            .filter(|(key, _)| !key.starts_with("aws:"))
-            .map(|(key, tag)| (key.clone(), tag.value.clone()))
-            .collect();
-        let mut tags = TagSpecs::new();
-        if !own.is_empty() {
-            tags.insert("instance".to_owned(), own);
-        }
-        let mut data = LaunchData {
-            image: Some(instance.image.clone()),
-            instance_type: Some(instance.instance_type.clone()),
-            block_devices: self.devices_of(instance),
-            tags,
-            ..LaunchData::default()
-        };
-        data.placement.zone = Some(instance.zone.clone());
-        data.placement.tenancy = Some("default".to_owned());
+        let data = self.data_like(self.own_instance(caller, instance)?);
         Ok(Answer::Data(Box::new(data)))
     }
 }

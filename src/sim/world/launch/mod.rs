@@ -4,6 +4,7 @@ mod attributes;
 mod change;
 mod check;
 mod data;
+mod like;
 mod offers;
 mod run;
 mod settings;

@@ -45,6 +45,17 @@ pub struct Settings {
     pub spot: Option<Spot>,
 }
 
+impl Settings {
+    /// What a shutdown inside does: `stop` or `terminate`.
+    pub fn shutdown_behavior(&self) -> &'static str {
+        if self.shutdown_terminates {
+            "terminate"
+        } else {
+            "stop"
+        }
+    }
+}
+
 /// A Spot instance's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spot {
