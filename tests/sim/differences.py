@@ -33,6 +33,8 @@ CASES_NOT_ON_MOTO = {
     "the_same_token_launches_once": "moto launches again for a token that it has seen (D)",
     "the_same_token_with_other_parameters_is_refused": "moto launches; AWS: IdempotentParameterMismatch (D)",
     "the_token_of_a_terminated_instance_launches_nothing": "moto launches; AWS: IdempotentInstanceTerminated (R)",
+    "a_clone_is_asked_for_twice_and_made_once": "moto launches again for a token that it has seen (D)",
+    "a_token_counts_in_the_zone_that_its_launch_names": "moto launches again for a token that it has seen (D)",
     "a_token_has_at_most_64_characters": "moto takes any; AWS: at most 64 ASCII characters (D)",
     # Changes of an instance's settings: moto makes them whatever the state, and checks none.
     **dict.fromkeys(
@@ -62,7 +64,12 @@ CASES_NOT_ON_MOTO = {
     "further_filters_choose_by_settings_and_attachments": "moto does not have these filters (HTTP 500)",
     "statuses_and_image_metadata_have_filters_of_their_own": "moto ignores filters of statuses that it does not know",
     "all_types_come_in_pages": "moto lists every type of AWS at once; here a catalogue is modelled",
+    "an_instance_is_cloned_onto_another_image_with_everything_that_it_has":
+        "moto drops metadata options, credits, monitoring and more of RunInstances (D)",
+    "a_clone_from_a_template_is_of_the_version_that_it_names": "moto drops a template's metadata options (D)",
+    "an_image_for_version_2_of_the_metadata_service_asks_for_tokens": "moto does not look at the image (D)",
     # Limits and checks of parameters that moto does not make.
+    "a_clone_whose_key_or_group_or_type_is_gone_is_refused": "moto launches with a key pair that does not exist (D)",
     "page_sizes_are_from_5_to_1000_and_never_given_with_ids": "moto takes any page size, with ids too (D)",
     "no_more_than_a_hundred_statuses_are_asked_for_by_id": "moto takes any number; AWS at most 100 (D)",
     "target_groups_come_in_pages": "moto ignores PageSize (D)",

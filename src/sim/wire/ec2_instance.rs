@@ -124,10 +124,14 @@ fn write_instance(xml: &mut Xml, i: &InstanceView) {
     xml.text("reason", &i.transition_reason);
     xml.maybe("keyName", i.settings.key_name.as_ref());
     xml.text("amiLaunchIndex", i.launch_index.to_string());
-    xml.element("productCodes", |_| {});
+    xml.list("productCodes", "item", &i.product_codes, |xml, code| {
+        xml.text("productCode", code);
+        xml.text("type", "marketplace");
+    });
     xml.text("instanceType", &i.instance_type);
     xml.text("launchTime", time(i.launch_time));
     write_placement(xml, i);
+    xml.maybe("platform", i.windows.then_some("windows"));
     xml.element("monitoring", |xml| {
         xml.text("state", i.monitoring_state());
     });
@@ -284,6 +288,6 @@ fn write_settings(xml: &mut Xml, i: &InstanceView) {
     xml.element("maintenanceOptions", |xml| {
         xml.text("autoRecovery", &s.auto_recovery)
     });
-    xml.text("platformDetails", "Linux/UNIX");
-    xml.text("usageOperation", "RunInstances");
+    xml.text("platformDetails", i.platform());
+    xml.text("usageOperation", i.usage_operation());
 }

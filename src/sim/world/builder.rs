@@ -442,6 +442,8 @@ impl InstanceSpec {
             vpc: String::new(),
             interfaces: BTreeMap::new(),
             architecture: "x86_64".to_owned(),
+            windows: false,
+            product_codes: Vec::new(),
             launch_index: 0,
             settings: self.settings,
             reservation: format!("r-0{:016x}", rng.u64(..)),

@@ -3,11 +3,12 @@
 //! They act on the world's truth at the world's present time, need no permission and are throttled by nothing. An
 //! unknown id changes nothing and returns `false`, so that a scenario can assert its levers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::image::ImageState;
+use super::image::{Image, ImageState};
 use super::instance::{App, Check, CheckStatus, ScheduledEvent, Scope, State};
 use super::launch::ImageFault;
 use super::life::Event;
@@ -81,8 +82,10 @@ impl World {
         self.set_image(id, ImageState::Deregistered(now), "deregistered")
     }
 
-    /// The image is disabled, which can be undone.
+    /// The image is disabled, which can be undone, and thereby private, which stays.
     pub fn disable_image(&mut self, id: &str) -> bool {
+        let make_private = |image: &mut Image| (image.public, image.shared_with) = (false, BTreeSet::new());
+        self.images.edit(self.now, id, make_private);
         self.set_image(id, ImageState::Disabled, "disabled")
     }
 

@@ -209,6 +209,10 @@ pub struct Instance {
     pub interfaces: BTreeMap<u32, String>,
     /// `x86_64` or `arm64`.
     pub architecture: String,
+    /// It runs Windows.
+    pub windows: bool,
+    /// Those of its image: it is of a Marketplace product.
+    pub product_codes: Vec<String>,
     /// Its place among the instances of one launch.
     pub launch_index: u32,
     pub settings: Settings,
@@ -258,6 +262,20 @@ impl Instance {
     /// Its `Name` tag, else its id: for sentences.
     pub fn name(&self) -> &str {
         self.tag("Name").unwrap_or(&self.id)
+    }
+
+    /// EC2's `PlatformDetails`.
+    pub fn platform(&self) -> &'static str {
+        if self.windows { "Windows" } else { "Linux/UNIX" }
+    }
+
+    /// EC2's code for what its bill is made of.
+    pub fn usage_operation(&self) -> &'static str {
+        if self.windows {
+            "RunInstances:0002"
+        } else {
+            "RunInstances"
+        }
     }
 
     /// How far its detailed monitoring is, in EC2's words.

@@ -36,8 +36,10 @@ pub(super) const OWN: &[Field<Instance>] = &[
     ("architecture", |i| vec![i.architecture.clone()]),
     ("hypervisor", |_| vec!["xen".to_owned()]),
     ("virtualization-type", |_| vec!["hvm".to_owned()]),
-    ("platform-details", |_| vec!["Linux/UNIX".to_owned()]),
-    ("usage-operation", |_| vec!["RunInstances".to_owned()]),
+    ("platform", |i| some(i.windows.then(|| "windows".to_owned()))),
+    ("platform-details", |i| vec![i.platform().to_owned()]),
+    ("usage-operation", |i| vec![i.usage_operation().to_owned()]),
+    ("product-code", |i| i.product_codes.clone()),
     ("root-device-name", |i| vec![i.root_device.clone()]),
     ("root-device-type", |i| {
         vec![if i.ebs_root { "ebs" } else { "instance-store" }.to_owned()]

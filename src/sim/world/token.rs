@@ -1,7 +1,7 @@
 //! Client tokens of EC2's creating calls: the same token and the same request give the same object again; the same
 //! token with another request is refused.
 //!
-//! A token belongs to its account, region and action. It is kept for as long as the world lives, which is longer than
+//! A token belongs to its account, region and action; RunInstances' belongs to the zone that the request names. It is kept for as long as the world lives, which is longer than
 //! AWS promises, so that no test can pass because a token was forgotten.
 
 use std::collections::BTreeMap;

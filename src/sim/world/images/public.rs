@@ -110,7 +110,7 @@ impl World {
         image.public = true;
         image.product_codes = offer.product_code.map(str::to_owned).into_iter().collect();
         image.boot_mode = Some("uefi-preferred".to_owned());
-        image.imds = (!offer.windows).then(|| "v2.0".to_owned());
+        image.imds = offer.name.starts_with("al2023").then(|| "v2.0".to_owned());
         image.ssm_name = offer.parameters.first().map(parameter);
         image.root_device = offer.root_device.to_owned();
         for device in &mut image.devices {

@@ -2,6 +2,7 @@
 
 use super::super::World;
 use super::super::api::ApiError;
+use super::super::image::Image;
 use super::super::instance::{Scope, State};
 use super::super::tags::check_tags;
 use super::{InstanceType, LaunchData, Metadata, MetadataSpec, RunInstances, Settings, Spot, vcpus_of};
@@ -174,6 +175,7 @@ impl World {
         wanted: &RunInstances,
         data: &LaunchData,
         kind: &InstanceType,
+        image: &Image,
     ) -> Result<Settings, ApiError> {
         let usual = Settings::default();
         let spot = data.market.as_ref().map(|market| Spot {
@@ -200,7 +202,7 @@ impl World {
             disable_api_termination: data.disable_api_termination.unwrap_or(false),
             disable_api_stop: data.disable_api_stop.unwrap_or(false),
             shutdown_terminates: data.shutdown_behavior.as_deref() == Some("terminate"),
-            metadata: Metadata::default().with(&data.metadata),
+            metadata: Metadata::of_image(image.imds.as_deref()).with(&data.metadata),
             cpu_credits: credits.map(str::to_owned),
             cpu: Some(cpu),
             hibernation: data.hibernation.unwrap_or(false),

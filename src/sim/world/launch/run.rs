@@ -54,17 +54,38 @@ impl World {
             }
         );
         let token = wanted.token.as_deref();
-        let made = self
-            .tokens
-            .made(&caller.scope(), "RunInstances", token, &request)?;
+        let scope = self.token_scope(caller, wanted);
+        let made = self.tokens.made(&scope, "RunInstances", token, &request)?;
         if let Some(made) = made {
             return self.launched_before(&made);
         }
         let plan = self.plan(caller, wanted)?;
         let (reservation, ids) = self.carry_out(&plan)?;
         self.tokens
-            .keep(&caller.scope(), "RunInstances", token, request, &ids.join(","));
+            .keep(&scope, "RunInstances", token, request, &ids.join(","));
         self.reservation(reservation, &ids)
+    }
+
+    /// Where the request's token counts: in the zone that the request names, itself or by its subnet, so that the same token
+    /// launches once more in another zone; without a zone, in the whole region.
+    fn token_scope(&self, caller: &Caller, wanted: &RunInstances) -> Scope {
+        let scope = caller.scope();
+        let of_template = wanted
+            .template
+            .as_ref()
+            .and_then(|(named, version)| self.resolve_template(&scope, named, version.as_deref()).ok());
+        let data = wanted.data.clone().over(of_template.unwrap_or_default());
+        let subnets = wanted
+            .subnet
+            .iter()
+            .chain(data.interfaces.iter().filter_map(|e| e.subnet.as_ref()));
+        let mut subnets = subnets.filter_map(|id| self.network.subnets.get(id));
+        let of_subnet = subnets.next().map(|subnet| subnet.zone.clone());
+        let zone = of_subnet.or(data.placement.zone).or(data.placement.zone_id);
+        Scope {
+            region: zone.unwrap_or(scope.region),
+            ..scope
+        }
     }
 
     /// The same token and the same request: the same instances, as they are now.
@@ -131,7 +152,7 @@ impl World {
         if !self.is_rehearsal && !self.has_capacity(&subnet.zone, &kind.name) {
             return Err(super::super::ec2_write::no_capacity(&kind.name, &subnet.zone));
         }
-        let settings = self.settings_for(&scope, wanted, &data, &kind)?;
+        let settings = self.settings_for(&scope, wanted, &data, &kind, &image)?;
         Ok(Plan {
             scope,
             image,
@@ -457,6 +478,8 @@ impl World {
             vpc: plan.subnet.vpc.clone(),
             interfaces: BTreeMap::new(),
             architecture: plan.image.architecture.clone(),
+            windows: plan.image.windows,
+            product_codes: plan.image.product_codes.clone(),
             launch_index: index,
             settings: plan.settings.clone(),
             reservation: reservation.to_owned(),

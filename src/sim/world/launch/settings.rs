@@ -95,6 +95,19 @@ impl Default for Metadata {
 }
 
 impl Metadata {
+    /// What an instance has without a word on it: an image made for version 2 of the service asks for its tokens.
+    pub fn of_image(imds_support: Option<&str>) -> Self {
+        let usual = Self::default();
+        match imds_support {
+            Some("v2.0") => Self {
+                tokens: "required".to_owned(),
+                hop_limit: 2,
+                ..usual
+            },
+            _ => usual,
+        }
+    }
+
     /// These options with what `wanted` says instead.
     #[must_use]
     pub fn with(self, wanted: &MetadataSpec) -> Self {
