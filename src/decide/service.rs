@@ -4,7 +4,7 @@ use super::claims::{Claims, Owner};
 use super::fold::{LEAST_BETWEEN_LOOKS, LOOKS_FOR_ABSENCE, members, true_coverage};
 use super::hold::{Hold, HoldReason};
 use super::plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
-use super::remedy::{Case, Proposal, chosen, is_ours_to_start, paused_by_tag};
+use super::remedy::{Case, Proposal, chosen, is_ours_to_start, is_respected, paused_by_tag};
 use super::verdict::{Verdict, target_of, verdict};
 use super::{findings, notices};
 use crate::model::{
@@ -12,7 +12,7 @@ use crate::model::{
     JournaledIntent, Mutant, Observation, Part, Pause, PauseReading, PauseScope, PauseSource, ServiceMemory,
     SlotName, Standing, StartOf, Step,
 };
-use crate::policy::{Policy, Slot, SlotState};
+use crate::policy::{OnOperatorStop, OnStopped, Policy, Slot, SlotState};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -223,14 +223,13 @@ fn surplus(
         return BTreeSet::new();
     }
     let lacking = wanted.saturating_sub(up).saturating_sub(unseen_up);
-    let mut down: Vec<&Instance> = members.iter().map(|(i, _)| *i).filter(|i| is_down(i)).collect();
-    down.sort_by_key(|instance| {
+    let mut down: Vec<_> = members.iter().filter(|(i, _)| is_down(i)).collect();
+    down.sort_by_key(|(instance, verdict)| {
         let remembered = input.memory.instances.get(&instance.id);
         let in_traffic = remembered.and_then(|memory| memory.last_in_traffic);
         let registered = is_registered(input.look, slot, instance);
         std::cmp::Reverse((
-            // One that others start takes no place from one that can be started.
-            is_ours_to_start(instance),
+            !is_left_down(input, instance, verdict),
             in_traffic,
             registered,
             instance.launched_at,
@@ -239,8 +238,26 @@ fn surplus(
     });
     down.into_iter()
         .skip(lacking)
-        .map(|instance| instance.id.clone())
+        .map(|(instance, _)| instance.id.clone())
         .collect()
+}
+
+/// Whether others alone bring it up again, or a person has to: it takes no place from one that can be started.
+fn is_left_down(input: &Input<'_>, instance: &Instance, verdict: &Verdict) -> bool {
+    let incident = input.memory.incidents.get(&instance.id);
+    let heal = &input.policy.heal;
+    let is_left = |kind: AilmentKind| match kind {
+        AilmentKind::Stopped => heal.stopped != OnStopped::Start,
+        AilmentKind::StoppedByOperator => {
+            let memory = input.memory.instances.get(&instance.id);
+            heal.stopped_by_operator != OnOperatorStop::Start || is_respected(memory, incident)
+        }
+        _ => false,
+    };
+    !is_ours_to_start(instance)
+        || incident.is_some_and(|incident| incident.quarantined.is_some())
+        || paused_by_tag(instance).holds_at(input.now)
+        || verdict.ailments.iter().any(|ailment| is_left(ailment.kind))
 }
 
 fn is_registered(look: &Observation, slot: &Slot, instance: &Instance) -> bool {
@@ -450,8 +467,16 @@ fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: bool) -> Times
 
 fn is_under_repair(view: &InstanceView) -> bool {
     let left_alone = |hold: &HoldReason| {
-        matches!(hold, HoldReason::StopRespected { .. })
-            || (matches!(hold, HoldReason::AlertOnly { .. }) && !concerns_another_ailment(hold))
+        let is_standing = matches!(
+            hold,
+            HoldReason::StopRespected { .. }
+                | HoldReason::Surplus
+                | HoldReason::Spot
+                | HoldReason::InstanceStore
+                | HoldReason::UnknownLifecycle { .. }
+                | HoldReason::ScalingGroup { .. }
+        );
+        is_standing || (matches!(hold, HoldReason::AlertOnly { .. }) && !concerns_another_ailment(hold))
     };
     let goes_on = |incident: &Incident| incident.healed.is_none() && incident.quarantined.is_none();
     view.incident.as_ref().is_some_and(goes_on) && !view.holds.iter().any(left_alone)

@@ -9,7 +9,7 @@ mod start;
 mod unavailable;
 
 pub use gates::{PAUSE_TAG, paused_by_tag, source_in_words};
-pub(crate) use start::{announcement_key, is_ours_to_start};
+pub(crate) use start::{announcement_key, is_ours_to_start, is_respected};
 
 use super::hold::HoldReason;
 use super::service::Input;

@@ -6,7 +6,8 @@
 use super::{Case, Proposal, Remedy, gates};
 use crate::decide::hold::HoldReason;
 use crate::model::{
-    AilmentKind, Incident, Instance, InstanceState, Lifecycle, Mutant, RepairId, RootDevice, StartOf,
+    AilmentKind, Incident, Instance, InstanceMemory, InstanceState, Lifecycle, Mutant, RepairId, RootDevice,
+    StartOf,
 };
 use std::time::Duration;
 
@@ -91,13 +92,7 @@ fn of_operator(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
     if case.ailment.kind != AilmentKind::StoppedByOperator {
         return;
     }
-    let undone = case
-        .memory
-        .is_some_and(|memory| !memory.operator_stops_undone.is_empty());
-    let under_way = case
-        .incident
-        .is_some_and(|incident| incident.pending_attempt().is_some());
-    if undone && !under_way {
+    if is_respected(case.memory, case.incident) {
         let why = "stopped it again within 7 days of keepgreen undoing that".to_owned();
         holds.push(HoldReason::StopRespected { why });
         return;
@@ -127,6 +122,13 @@ fn of_operator(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
             why: Some(why.to_owned()),
         });
     }
+}
+
+/// Whether a person's stop of it is left alone: one was undone before.
+pub(crate) fn is_respected(memory: Option<&InstanceMemory>, incident: Option<&Incident>) -> bool {
+    let undone = memory.is_some_and(|memory| !memory.operator_stops_undone.is_empty());
+    let under_way = incident.is_some_and(|incident| incident.pending_attempt().is_some());
+    undone && !under_way
 }
 
 /// The notice that announces that a person's stop will be undone.

@@ -254,3 +254,61 @@ fn a_person_who_stops_it_again_between_two_looks_is_respected() {
     let respected = |reason: &HoldReason| matches!(reason, HoldReason::StopRespected { .. });
     assert!(holds.iter().any(|hold| respected(&hold.reason)), "{holds:?}");
 }
+
+const SPARE: &str = "i-0000000000000000c";
+
+/// Green has a stopped spare.
+fn with_spare() -> Night {
+    let mut night = Night::of(tis(""));
+    let spare = running(SPARE, "tis-prod-green");
+    night
+        .instances
+        .push(stopped(spare, "Client.InstanceInitiatedShutdown"));
+    night
+}
+
+#[test]
+fn a_spare_takes_the_place_of_one_that_only_a_person_brings_back() {
+    let mut respected = with_spare();
+    respected.plan();
+    respected.stop(GREEN, "Client.UserInitiatedShutdown");
+    respected.plan();
+    respected.pass_time(16 * 60);
+    assert_eq!(started(&respected.act_accepted()), [GREEN]);
+    respected.pass_time(60);
+    respected.serve(GREEN);
+    respected.plan();
+    respected.pass_time(3600);
+    respected.stop(GREEN, "Client.UserInitiatedShutdown");
+    assert_eq!(started(&respected.act_accepted()), [SPARE]);
+
+    let mut paused = with_spare();
+    paused.plan();
+    paused.stop(GREEN, "Server.ScheduledStop");
+    let tags = &mut paused.instance(GREEN).tags;
+    tags.insert("keepgreen:pause".to_owned(), String::new());
+    assert_eq!(started(&paused.act_accepted()), [SPARE]);
+}
+
+#[test]
+fn a_spare_takes_the_place_of_one_in_quarantine() {
+    let mut night = with_spare();
+    night.plan();
+    night.stop(GREEN, "Server.ScheduledStop");
+    let mut tried = Vec::new();
+    for _ in 0..300 {
+        tried.extend(started(&night.act_accepted()).into_iter().map(str::to_owned));
+        if tried.last().is_some_and(|id| id == SPARE) {
+            break;
+        }
+        night.pass_time(60);
+    }
+    assert_eq!(tried, [GREEN, GREEN, GREEN, SPARE]);
+}
+
+#[test]
+fn a_spare_is_looked_at_no_more_often_than_what_runs() {
+    let mut night = with_spare();
+    let quiet = Night::of(tis("")).plan().next_check;
+    assert_eq!(night.plan().next_check, quiet);
+}
