@@ -17,6 +17,9 @@ use crate::sim::world::{Instance, State, World, earlier};
 /// What happened to instances and services is remembered for so long: the longest that an invariant asks back.
 const MEMORY: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// An incident is over once its instance has been healthy for so long; what falls back earlier continues it.
+const INCIDENT_ENDS_AFTER: Duration = Duration::from_secs(30 * 60);
+
 /// One call of the controller that arrives, with all that an invariant may look at.
 pub(in crate::sim) struct Arrival<'a> {
     pub(in crate::sim) number: u64,
@@ -35,16 +38,47 @@ pub(in crate::sim) struct Arrival<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Attempt {
     pub(super) at: Timestamp,
-    /// It was running with its checks passed at some moment since.
-    pub(super) was_sound: bool,
-    /// It fell back before it ever was.
+    /// Whose it was.
+    pub(super) service: Option<String>,
+    /// Since when it has been running with its checks passed.
+    sound_since: Option<Timestamp>,
+    /// It was sound for so long that its incident is over, or came up again by other hands.
+    is_over: bool,
+    /// It fell back before its incident was over.
     pub(super) failed: bool,
 }
 
 impl Attempt {
+    fn new(at: Timestamp, service: Option<String>) -> Self {
+        Self {
+            at,
+            service,
+            sound_since: None,
+            is_over: false,
+            failed: false,
+        }
+    }
+
     /// Nothing good has come of it, nor of anything since.
     pub(super) fn is_for_nothing(&self) -> bool {
-        self.failed && !self.was_sound
+        self.failed && !self.is_over
+    }
+
+    /// The instance was so at `now`, some time after the start.
+    fn follow(&mut self, life: &Instance, now: Timestamp) {
+        match life.state {
+            State::Running if passed(life) => {
+                let since = *self.sound_since.get_or_insert(life.state_since);
+                self.is_over |= self.failed || since + INCIDENT_ENDS_AFTER <= now;
+            }
+            State::Stopping | State::Stopped => {
+                let since = self.sound_since.unwrap_or(life.state_since);
+                self.is_over |= since + INCIDENT_ENDS_AFTER <= life.state_since;
+                // A person who stops what was started has something against it, which is no failure.
+                self.failed |= !self.is_over && !is_by_person(life);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -92,9 +126,15 @@ impl Memory {
         self.creations.extend(Creation::of(arrival));
         let mut services = Vec::new();
         let is_start = matches!(arrival.request.operation, Operation::StartInstances { .. });
+        let poisoned = |id: &str| arrival.world.instance(id).is_some_and(|i| i.poison.is_some());
+        let spoilt_by_another = |id: &str| {
+            let mut subjects = arrival.request.operation.subjects().into_iter();
+            !poisoned(id) && subjects.any(poisoned)
+        };
         for id in step::concerned(arrival) {
             self.own_writes.insert(id.to_owned(), now);
-            if is_start {
+            // A batch that fails for another's sake has not tried this one.
+            if is_start && !spoilt_by_another(id) {
                 *self.tries.entry(id.to_owned()).or_default() += 1;
             }
             let Some(instance) = arrival.world.instance(id) else {
@@ -143,16 +183,15 @@ impl Memory {
     }
 
     /// The world did what the call asked for.
-    pub(super) fn effected(&mut self, arrival: &Arrival) {
+    pub(super) fn effected(&mut self, arrival: &Arrival, declared: &Declared) {
         let now = arrival.world.now();
         if let Operation::StartInstances { ids, dry_run: false } = &arrival.request.operation {
             for id in ids {
                 let attempts = self.attempts.entry(id.clone()).or_default();
-                attempts.push_back(Attempt {
-                    at: now,
-                    was_sound: false,
-                    failed: false,
-                });
+                let instance = arrival.world.instance(id);
+                let owner = instance.and_then(|instance| declared.owner_of(instance));
+                let service = owner.map(|(service, _)| service.name.clone());
+                attempts.push_back(Attempt::new(now, service));
                 while attempts.front().is_some_and(|first| first.at + MEMORY < now) {
                     attempts.pop_front();
                 }
@@ -163,13 +202,12 @@ impl Memory {
     /// Follow what became of the latest starts.
     pub(super) fn observe(&mut self, world: &World, since: Timestamp) {
         for (id, attempts) in &mut self.attempts {
-            let Some(last) = attempts.back_mut().filter(|a| !a.was_sound) else {
+            let Some(last) = attempts.back_mut().filter(|a| !a.is_over) else {
                 continue;
             };
             for life in world.instance_since(id, since.max(last.at)) {
                 if life.state_since >= last.at {
-                    last.was_sound |= life.state == State::Running && passed(&life);
-                    last.failed |= !last.was_sound && matches!(life.state, State::Stopping | State::Stopped);
+                    last.follow(&life, world.now());
                 }
             }
         }
@@ -189,8 +227,13 @@ fn passed(instance: &Instance) -> bool {
 
 /// A person, or a scheduler in a person's name, stopped it.
 pub(super) fn was_stopped_by_person(instance: &Instance) -> bool {
+    instance.state == State::Stopped && is_by_person(instance)
+}
+
+/// A person is the reason for its state.
+fn is_by_person(instance: &Instance) -> bool {
     let code = instance.reason.as_ref().map_or("", |reason| reason.code.as_str());
-    instance.state == State::Stopped && code.starts_with("Client.UserInitiated")
+    code.starts_with("Client.UserInitiated")
 }
 
 /// Since when the look behind a call may rightly be what its sender knows.

@@ -292,7 +292,7 @@ impl Oracle {
     /// The world has answered: it did what was asked for, or refused.
     pub(super) fn effected(&mut self, arrival: &Arrival, response: &Response) {
         if response.is_ok() {
-            self.memory.effected(arrival);
+            self.memory.effected(arrival, self.declared.newest());
             if arrival.request.operation.is_mutation() {
                 self.books.effected(arrival.number);
             }

@@ -1,6 +1,6 @@
 //! One after the other, on a fresh look, within the caps: S11, S13, S15, S16, judged at every mutation that arrives.
 
-use super::case::Case;
+use super::case::{Attempt, Case};
 use super::tally::Findings;
 use super::{DAY, HOUR, LOOK_AGE_MAX, PAUSE_DELAY_MAX, pause, step};
 use crate::sim::world::api::Operation;
@@ -33,18 +33,20 @@ fn s11_attempts(case: &Case, findings: &mut Findings) {
             continue;
         };
         let now = case.now();
-        let of_day = attempts.iter().filter(|a| a.failed && a.at + DAY > now).count();
+        // Whoever ends a quarantine forgives what led to it; and each service has its own incidents.
+        let released = case.memory.released.get(&service.name);
+        let counts =
+            |a: &&Attempt| a.service.as_ref() == Some(&service.name) && released.is_none_or(|at| a.at > *at);
+        let of_day = attempts.iter().filter(counts);
+        let of_day = of_day.filter(|a| a.failed && a.at + DAY > now).count();
         findings.require(of_day < service.attempts_per_day, || {
             format!(
                 "{id}: {of_day} starts failed within a day; the limit is {}",
                 service.attempts_per_day
             )
         });
-        let released = case.memory.released.get(&service.name);
-        let row = attempts.iter().rev();
-        let row = row
-            .take_while(|a| a.is_for_nothing() && released.is_none_or(|at| a.at > *at))
-            .count();
+        let row = attempts.iter().rev().filter(counts);
+        let row = row.take_while(|a| a.is_for_nothing()).count();
         findings.require(row < service.attempts, || {
             format!(
                 "{id}: {row} starts failed in a row; the limit is {}",
