@@ -1,11 +1,13 @@
 //! Draws nights, each from one number.
 //!
-//! Swarm style: each night enables a random part of all classes of disturbance, and gathers most of them around a few
-//! moments. A night with everything in it would rarely get any one combination deep; a thousand narrow ones do.
+//! Swarm style: each night enables a random part of all classes of disturbance. Most of them gather around a few moments,
+//! and strike the servers that are stopped then: a bug of a repair shows when something happens to what is being
+//! repaired. A night with everything in it would rarely get any one combination deep; a thousand narrow ones do.
 
 use super::draw_fleet::fleet;
-use super::draw_what::{Class, what};
-use super::night::{Disturbance, Night, Settings};
+use super::draw_what::{Class, stop, what};
+use super::fleet::{Fleet, Operator, StopBy};
+use super::night::{Disturbance, Night, Settings, What};
 
 /// How long a night's storm lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +15,11 @@ pub struct Storm {
     pub hours: u32,
 }
 
-const MOST_DISTURBANCES: usize = 40;
+/// In two hours.
+const MOST_STRAYS: usize = 10;
+/// In two hours.
+const MOST_FOCI: usize = 6;
+const MOST_COMPANIONS: usize = 5;
 
 /// Random numbers with the few shapes that drawing a night takes.
 pub struct Dice(fastrand::Rng);
@@ -59,26 +65,22 @@ pub fn night(seed: u64, storm: Storm) -> Night {
         .for_each(|service| service.told &= settings.channel);
     let storm_s = storm.hours * 3600;
     let mut classes: Vec<Class> = Class::ALL.into_iter().filter(|_| dice.one_in(3)).collect();
-    if classes.is_empty() || !dice.one_in(8) {
+    if classes.is_empty() {
         classes.push(Class::Stops);
     }
-    let many = MOST_DISTURBANCES * storm.hours.div_ceil(2) as usize;
-    let count = 1 + dice.below(many).min(dice.0.usize(..many));
-    let foci: Vec<u32> = (0..1 + storm.hours)
-        .map(|_| dice.within(0, storm_s * 9 / 10))
-        .collect();
-    let mut disturbances: Vec<Disturbance> = (0..count)
-        .map(|_| {
-            let class = dice.of(&classes);
-            let near = dice.of(&foci) + dice.span(0, 900);
-            let anywhere = dice.within(0, storm_s - 1);
-            let at_s = if dice.one_in(4) { anywhere } else { near }.min(storm_s - 1);
-            Disturbance {
-                at_s,
-                what: what(&mut dice, class, &fleet, storm_s - at_s),
-            }
-        })
-        .collect();
+    let times = storm.hours.div_ceil(2) as usize;
+    let mut drawing = Drawing {
+        dice,
+        fleet: &fleet,
+        classes,
+        storm_s,
+        drawn: Vec::new(),
+    };
+    let foci = 2 * times + drawing.dice.below((MOST_FOCI - 1) * times);
+    (0..foci).for_each(|_| drawing.focus());
+    let strays = drawing.dice.below((MOST_STRAYS + 1) * times);
+    (0..strays).for_each(|_| drawing.stray());
+    let mut disturbances = drawing.drawn;
     disturbances.sort_by_key(|disturbance| disturbance.at_s);
     Night {
         seed,
@@ -90,6 +92,85 @@ pub fn night(seed: u64, storm: Storm) -> Night {
     }
 }
 
+/// A night's disturbances while they are drawn.
+struct Drawing<'a> {
+    dice: Dice,
+    fleet: &'a Fleet,
+    classes: Vec<Class>,
+    storm_s: u32,
+    drawn: Vec<Disturbance>,
+}
+
+impl Drawing<'_> {
+    fn push(&mut self, at_s: u32, what: What) {
+        self.drawn.push(Disturbance { at_s, what });
+    }
+
+    /// Something, somewhere, some time.
+    fn stray(&mut self) {
+        let at_s = self.dice.within(0, self.storm_s - 1);
+        let server = self.dice.below(self.fleet.servers.len());
+        let class = self.dice.of(&self.classes);
+        let what = what(&mut self.dice, class, self.fleet, server, self.storm_s - at_s);
+        self.push(at_s, what);
+    }
+
+    /// Servers stop, and around that moment other things happen to them.
+    fn focus(&mut self) {
+        let at_s = self.dice.within(0, self.storm_s * 9 / 10);
+        let victims = self.victims();
+        let by = stop(&mut self.dice, self.fleet, victims[0]);
+        for server in victims.iter().copied() {
+            let at_s = (at_s + self.dice.span(0, 20)).min(self.storm_s - 1);
+            self.push(at_s, What::Stop { server, by });
+            if by.is_person() {
+                self.again(at_s, server, by);
+            }
+        }
+        for _ in 0..self.dice.below(MOST_COMPANIONS + 1) {
+            let server = self.dice.of(&victims);
+            let class = self.dice.of(&self.classes);
+            let before = self.dice.span(0, 120);
+            let at_s = (at_s + self.dice.span(0, 1200)).saturating_sub(before);
+            let at_s = at_s.min(self.storm_s - 1);
+            let what = what(&mut self.dice, class, self.fleet, server, self.storm_s - at_s);
+            self.push(at_s, what);
+        }
+    }
+
+    /// One server, a few, those of one service, or all; never none.
+    fn victims(&mut self) -> Vec<usize> {
+        let one = self.dice.below(self.fleet.servers.len());
+        let all = 0..self.fleet.servers.len();
+        match self.dice.below(8) {
+            0 => all.collect(),
+            1 | 2 => {
+                let mine = |n: &usize| self.fleet.servers[*n].service == self.fleet.servers[one].service;
+                all.filter(mine).collect()
+            }
+            3 => all.filter(|n| *n == one || self.dice.one_in(3)).collect(),
+            _ => vec![one],
+        }
+    }
+
+    /// Whoever stopped it may stop it once more after it was started against their will.
+    fn again(&mut self, at_s: u32, server: usize, by: StopBy) {
+        let service = &self.fleet.services[self.fleet.servers[server].service];
+        let grace_s = if service.told {
+            service.operator_grace_s
+        } else {
+            3600
+        };
+        if service.operator != Operator::Start || self.dice.one_in(3) {
+            return;
+        }
+        let again_s = at_s + grace_s + self.dice.within(120, 1800);
+        if again_s < self.storm_s {
+            self.push(again_s, What::Stop { server, by });
+        }
+    }
+}
+
 fn settings(dice: &mut Dice) -> Settings {
     let interval_s = match dice.below(6) {
         0 => 60,
@@ -98,8 +179,9 @@ fn settings(dice: &mut Dice) -> Settings {
     };
     Settings {
         interval_s,
-        mutations_per_hour: if dice.one_in(6) { dice.within(1, 8) } else { 60 },
-        parameter: dice.one_in(3),
-        channel: !dice.one_in(3),
+        mutations_per_hour: if dice.one_in(4) { dice.within(1, 6) } else { 60 },
+        parameter: dice.one_in(2),
+        channel: !dice.one_in(4),
+        heartbeat: dice.one_in(8),
     }
 }

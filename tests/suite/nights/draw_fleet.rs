@@ -19,7 +19,7 @@ pub fn fleet(dice: &mut Dice) -> Fleet {
         _ => 1 + dice.below(MOST_SERVICES),
     };
     let abroad = dice.one_in(3);
-    let strange = dice.one_in(3);
+    let strange = dice.one_in(2);
     let groups = groups(dice, abroad);
     let services: Vec<Service> = (0..count)
         .map(|_| service(dice, abroad, strange, &groups))
@@ -130,15 +130,20 @@ fn servers(dice: &mut Dice, strange: bool, fleet: &mut Fleet) {
                 // Fewer are needed than there are, or more.
                 wanted = dice.within(1, wanted + 1);
             }
+            if !by_id && dice.one_in(5) && fleet.servers.len() < MOST_SERVERS {
+                fleet
+                    .servers
+                    .push(spare(dice, service, fleet.services[service].slots[slot].of));
+            }
             fleet.services[service].slots[slot].count = wanted;
         }
     }
 }
 
 fn server(dice: &mut Dice, strange: bool, service: usize, of: usize) -> Server {
-    let kind = match dice.below(10) {
-        0 if strange => Kind::Spot,
-        1 if strange => Kind::InstanceStore,
+    let kind = match dice.below(8) {
+        0 | 1 if strange => Kind::Spot,
+        2 if strange => Kind::InstanceStore,
         _ => Kind::OnDemand,
     };
     let stopped = dice.one_in(10).then(|| dice.of(&StopBy::ALL));
@@ -153,10 +158,22 @@ fn server(dice: &mut Dice, strange: bool, service: usize, of: usize) -> Server {
     }
 }
 
+/// One more than is needed, and stopped.
+fn spare(dice: &mut Dice, service: usize, of: usize) -> Server {
+    Server {
+        service,
+        of,
+        zone: dice.below(ZONES),
+        kind: Kind::OnDemand,
+        stopped: Some(dice.of(&[StopBy::Person, StopBy::Guest, StopBy::Retirement])),
+        also: None,
+    }
+}
+
 /// Instances that two selectors find.
 fn doubles(dice: &mut Dice, fleet: &mut Fleet) {
     for number in 0..fleet.servers.len() {
-        if !dice.one_in(8) {
+        if !dice.one_in(5) {
             continue;
         }
         let service = dice.below(fleet.services.len());

@@ -34,10 +34,12 @@ pub enum Class {
     Clocks,
     Disk,
     Webhooks,
+    Stalls,
+    Visitors,
 }
 
 impl Class {
-    pub const ALL: [Class; 24] = [
+    pub const ALL: [Class; 26] = [
         Self::Stops,
         Self::MassStops,
         Self::Outages,
@@ -62,12 +64,13 @@ impl Class {
         Self::Clocks,
         Self::Disk,
         Self::Webhooks,
+        Self::Stalls,
+        Self::Visitors,
     ];
 }
 
-/// A disturbance of this class, `left_s` before the storm ends.
-pub fn what(dice: &mut Dice, class: Class, fleet: &Fleet, left_s: u32) -> What {
-    let server = dice.below(fleet.servers.len());
+/// A disturbance of this class, around this server if it is about any, `left_s` before the storm ends.
+pub fn what(dice: &mut Dice, class: Class, fleet: &Fleet, server: usize, left_s: u32) -> What {
     let lasts_s = dice.span(20, 3600).min(left_s);
     match class {
         Class::Stops => What::Stop {
@@ -119,9 +122,10 @@ fn machinery(
             app: match dice.below(3) {
                 0 => Trouble::Broken,
                 1 => Trouble::BootsForever,
-                _ => Trouble::ShutsDownAfter(dice.span(5, 1200)),
+                _ => Trouble::ShutsDownAfter(dice.within(5, 1500)),
             },
-            lasts_s,
+            // Long enough to spoil more than one start.
+            lasts_s: dice.within(60, 7200).min(left_s),
         },
         Class::FailingStarts => match dice.below(3) {
             0 => What::Poison { server, lasts_s },
@@ -144,21 +148,28 @@ fn machinery(
         }
         Class::Staleness => staleness(dice, server, lasts_s),
         Class::Permissions => What::Deny {
-            action: dice.of(&Action::ALL[1..]),
+            action: denied(dice),
             lasts_s,
         },
         Class::Pauses => What::Pause {
-            by: pause(dice, fleet),
+            by: pause(dice, fleet.servers[server].service),
             lasts_s,
         },
-        Class::Edits => edit(dice, fleet),
-        Class::BrokenFiles => broken(dice, fleet, lasts_s),
+        Class::Edits => edit(dice, fleet, fleet.servers[server].service),
+        Class::BrokenFiles => broken(dice, fleet.servers[server].service, lasts_s),
         Class::Crashes => crash(dice),
         Class::Restarts => What::Restart {
             down_s: dice.span(0, 3600),
         },
         Class::Clocks => clock(dice, lasts_s),
         Class::Disk => What::DiskFull { lasts_s },
+        Class::Stalls => What::Stall {
+            for_s: dice.span(30, 6000).min(left_s),
+        },
+        Class::Visitors if dice.one_in(3) => What::Plan,
+        Class::Visitors => What::Resume {
+            service: fleet.servers[server].service,
+        },
         _ => What::Webhook {
             answer: dice.of(&[
                 Hook::TooManyRequests,
@@ -172,7 +183,8 @@ fn machinery(
     }
 }
 
-fn stop(dice: &mut Dice, fleet: &Fleet, server: usize) -> StopBy {
+/// Who stops this server.
+pub fn stop(dice: &mut Dice, fleet: &Fleet, server: usize) -> StopBy {
     if fleet.servers[server].kind == Kind::Spot && !dice.one_in(3) {
         return StopBy::SpotShutdown;
     }
@@ -234,6 +246,7 @@ fn hardware(dice: &mut Dice, server: usize, lasts_s: u32, left_s: u32) -> What {
 fn call_fault(dice: &mut Dice, class: Class, server: usize) -> (Calls, CallFault) {
     let (action, fault) = match class {
         Class::WriteFaults => (Action::StartInstances, of_writes(dice)),
+        Class::ReadFaults if dice.one_in(4) => (Action::GetParameters, of_reads(dice)),
         Class::ReadFaults => (dice.of(&Action::ALL[1..10]), of_reads(dice)),
         _ => (dice.of(&Action::ALL), of_network(dice)),
     };
@@ -322,6 +335,14 @@ fn of_network(dice: &mut Dice) -> CallFault {
     dice.of(&faults)
 }
 
+fn denied(dice: &mut Dice) -> Action {
+    if dice.one_in(2) {
+        dice.of(&Action::OF_A_START)
+    } else {
+        dice.of(&Action::ALL[1..])
+    }
+}
+
 fn staleness(dice: &mut Dice, server: usize, lasts_s: u32) -> What {
     match dice.below(3) {
         0 => What::Hide { server, lasts_s },
@@ -338,8 +359,7 @@ fn staleness(dice: &mut Dice, server: usize, lasts_s: u32) -> What {
     }
 }
 
-fn pause(dice: &mut Dice, fleet: &Fleet) -> PauseBy {
-    let service = dice.below(fleet.services.len());
+fn pause(dice: &mut Dice, service: usize) -> PauseBy {
     match dice.below(5) {
         0 => PauseBy::File,
         1 => PauseBy::ServiceFile(service),
@@ -349,8 +369,7 @@ fn pause(dice: &mut Dice, fleet: &Fleet) -> PauseBy {
     }
 }
 
-fn edit(dice: &mut Dice, fleet: &Fleet) -> What {
-    let service = dice.below(fleet.services.len());
+fn edit(dice: &mut Dice, fleet: &Fleet, service: usize) -> What {
     let slot = dice.below(fleet.services[service].slots.len());
     let edit = match dice.below(7) {
         0 | 1 => Edit::Swap,
@@ -365,8 +384,7 @@ fn edit(dice: &mut Dice, fleet: &Fleet) -> What {
     What::Edit { service, edit }
 }
 
-fn broken(dice: &mut Dice, fleet: &Fleet, lasts_s: u32) -> What {
-    let service = dice.below(fleet.services.len());
+fn broken(dice: &mut Dice, service: usize, lasts_s: u32) -> What {
     let how = dice.of(&[
         Breakage::NotYaml,
         Breakage::UnknownKey,
@@ -384,8 +402,10 @@ fn broken(dice: &mut Dice, fleet: &Fleet, lasts_s: u32) -> What {
 
 fn crash(dice: &mut Dice) -> What {
     let down_s = if dice.one_in(2) { 1 } else { dice.span(1, 3600) };
-    if dice.one_in(4) {
-        return What::Kill { down_s };
+    match dice.below(8) {
+        0 | 1 => return What::Kill { down_s },
+        2 => return What::Failover { down_s },
+        _ => {}
     }
     let at = if dice.one_in(2) {
         Action::StartInstances

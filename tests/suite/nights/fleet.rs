@@ -2,6 +2,7 @@
 //!
 //! Everything refers to everything by its place in a list, so that a night prints as Rust that can be pasted into a test.
 
+use keepgreen::sim::oracle::HEARTBEAT_HOST;
 use keepgreen::sim::world::Scope;
 use keepgreen::sim::world::builder::{
     ACCOUNT, GroupSpec, ImageSpec, InstanceSpec, REGION, TargetGroupSpec, WorldBuilder,
@@ -232,7 +233,8 @@ impl Fleet {
         let mut world = WorldBuilder::new(seed)
             .account(OTHER_ACCOUNT)
             .role(ROLE, None)
-            .webhook(HOOK);
+            .webhook(HOOK)
+            .webhook(HEARTBEAT_HOST);
         for place in Place::ALL {
             let Scope { account, region } = place.scope();
             world = world.image(ImageSpec::new(&place.image()).owner(&account).region(&region));

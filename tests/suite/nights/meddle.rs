@@ -1,9 +1,10 @@
 //! Carries out a night's disturbances, each at its second, and ends each in its time.
 
-use super::fleet::{Fleet, HOOK, Place, ZONES};
+use super::fleet::{Fleet, HOOK, Place, ZONES, service_name};
 use super::night::{Calls, Edit, Night, PauseBy, What};
 use super::office::Office;
 use super::process::Process;
+use super::visitor::Visitor;
 use super::world_acts::{check, fault_of, hook, mend_image, retag, strike};
 use jiff::{SignedDuration, Timestamp};
 use keepgreen::controller::Message;
@@ -22,6 +23,7 @@ pub struct Meddler<'a> {
     cloud: Cloud,
     process: &'a Process,
     pub office: Office,
+    visitor: Visitor,
     started: Timestamp,
     /// What is to come, by its second.
     due: BTreeMap<(u32, usize), Act>,
@@ -45,7 +47,13 @@ fn seconds(n: u32) -> Duration {
 }
 
 impl<'a> Meddler<'a> {
-    pub fn new(night: &'a Night, cloud: &Cloud, process: &'a Process, office: Office) -> Self {
+    pub fn new(
+        night: &'a Night,
+        cloud: &Cloud,
+        process: &'a Process,
+        office: Office,
+        visitor: Visitor,
+    ) -> Self {
         let disturbances = night.disturbances.iter().enumerate();
         let due: BTreeMap<(u32, usize), Act> = disturbances
             .map(|(n, disturbance)| ((disturbance.at_s, n), Act::Begin(n)))
@@ -56,6 +64,7 @@ impl<'a> Meddler<'a> {
             cloud: cloud.clone(),
             process,
             office,
+            visitor,
             acts: due.len(),
             due,
             faults: Vec::new(),
@@ -72,10 +81,13 @@ impl<'a> Meddler<'a> {
 
     /// Until the storm is over, and then sets right whatever is still wrong.
     pub async fn storm(&mut self) {
-        while let Some(((second, _), act)) = self.due.pop_first() {
-            if second >= self.night.storm_s {
-                break;
-            }
+        // What ends with the storm stays due: the calm ends it.
+        while let Some(next) = self
+            .due
+            .first_entry()
+            .filter(|next| next.key().0 < self.night.storm_s)
+        {
+            let ((second, _), act) = next.remove_entry();
             self.wait(second).await;
             match act {
                 Act::Begin(n) => self.begin(n).await,
@@ -128,6 +140,15 @@ impl<'a> Meddler<'a> {
             } => self.process.aim(at.name().as_deref(), after, phase, down_s),
             What::Kill { down_s } => self.process.kill(down_s),
             What::Restart { down_s } => self.process.restart(down_s),
+            What::Failover { down_s } => self.process.fail_over(down_s),
+            What::Stall { for_s } => self.stall(for_s),
+            What::Resume { service } => {
+                self.visitor.resume(&service_name(service), now).await;
+            }
+            What::Plan => {
+                // Whoever waits longer for an answer interrupts it.
+                let _ = tokio::time::timeout(Duration::from_secs(60), self.visitor.plan()).await;
+            }
             What::WallClock { forward_s, .. } => self.set_wall(forward_s.into()),
             What::Suspend { for_s } => cloud.clock().machine().suspend(seconds(for_s)),
             What::DiskFull { .. } => self.process.fill_disk(true).await,
@@ -236,6 +257,12 @@ impl<'a> Meddler<'a> {
         });
         self.declare();
         self.cloud.calm();
+    }
+
+    /// As production counts: three intervals and a turn of the loop, and half a minute to be sure.
+    fn stall(&self, for_s: u32) {
+        let noticed_after = seconds(self.night.settings.interval_s) * 3 + seconds(90);
+        self.process.stall(seconds(for_s), noticed_after);
     }
 
     fn resume(&mut self, by: PauseBy, now: Timestamp) {

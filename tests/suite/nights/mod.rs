@@ -21,4 +21,5 @@ mod regressions;
 mod run;
 mod shrink;
 mod swarm;
+mod visitor;
 mod world_acts;

@@ -28,6 +28,8 @@ pub struct Settings {
     pub parameter: bool,
     /// There is a channel to tell people by.
     pub channel: bool,
+    /// There is a heartbeat.
+    pub heartbeat: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -137,6 +139,20 @@ pub enum What {
     Restart {
         down_s: u32,
     },
+    /// The machine is lost, and another one takes over its folder after a while.
+    Failover {
+        down_s: u32,
+    },
+    /// The loop stands still, and nothing beside it.
+    Stall {
+        for_s: u32,
+    },
+    /// Somebody ends the quarantines of a service.
+    Resume {
+        service: usize,
+    },
+    /// Somebody looks at what would be done.
+    Plan,
     WallClock {
         forward_s: i32,
         lasts_s: u32,
@@ -230,6 +246,9 @@ impl Action {
         Self::GetParameters,
         Self::StartInstances,
     ];
+
+    /// What each start takes.
+    pub const OF_A_START: [Action; 3] = [Self::StartInstances, Self::GetParameters, Self::DescribeInstances];
 
     /// `None`: every one.
     pub fn name(self) -> Option<String> {

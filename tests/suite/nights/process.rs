@@ -33,6 +33,8 @@ struct Inner {
     /// Before the next life begins.
     down_s: u32,
     disk_full: bool,
+    /// The next life is on another machine.
+    moves: bool,
     faults: Vec<String>,
     /// Tells the oracles of what ails the machine itself.
     backstage: Option<Backstage>,
@@ -55,6 +57,7 @@ impl Process {
     /// One life after the other, until the night is over.
     pub async fn live(&self, stage: &mut Stage) {
         loop {
+            self.settle(stage);
             let life = stage.next_life();
             let (tell, told) = mpsc::channel(64);
             stage.max_pages = self.0.borrow().disk_full.then_some(1);
@@ -86,6 +89,18 @@ impl Process {
             if self.0.borrow().over {
                 return;
             }
+        }
+    }
+
+    /// On another machine, if this one is lost.
+    fn settle(&self, stage: &mut Stage) {
+        let mut inner = self.0.borrow_mut();
+        if std::mem::take(&mut inner.moves) {
+            *stage = stage.beside(&stage.config.state);
+            inner.journal = stage.present_journal();
+            let backstage = stage.backstage().clone();
+            backstage.fill_disk(inner.disk_full);
+            inner.backstage = Some(backstage);
         }
     }
 
@@ -121,6 +136,19 @@ impl Process {
         inner.down_s = down_s;
         if let Some(life) = &inner.life {
             life.kill();
+        }
+    }
+
+    /// The process dies with its machine, and lives on on another one.
+    pub fn fail_over(&self, down_s: u32) {
+        self.0.borrow_mut().moves = true;
+        self.kill(down_s);
+    }
+
+    /// The loop stands still.
+    pub fn stall(&self, duration: Duration, noticed_after: Duration) {
+        if let Some(backstage) = &self.0.borrow().backstage {
+            backstage.stall(duration, noticed_after);
         }
     }
 

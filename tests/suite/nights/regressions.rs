@@ -50,6 +50,7 @@ fn night(count: u32, kinds: &[Kind], disturbances: &[(u32, What)]) -> Night {
             mutations_per_hour: 60,
             parameter: false,
             channel: true,
+            heartbeat: false,
         },
         storm_s: 7200,
         disturbances: disturbances.iter().map(disturbance).collect(),

@@ -6,9 +6,10 @@ use super::night::Night;
 use super::office::{Office, PARAMETER};
 use super::papers::CHANNEL;
 use super::process::Process;
-use keepgreen::policy::{Channel, SecretRef};
+use super::visitor::Visitor;
+use keepgreen::policy::{Channel, Heartbeat, SecretRef};
 use keepgreen::sim::stage::WEBHOOK_URL;
-use keepgreen::sim::{Cloud, Stage, runtime};
+use keepgreen::sim::{Cloud, Outcome, Stage, runtime};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +19,9 @@ use std::time::Duration;
 /// After the storm.
 pub const QUIET_S: u32 = 4 * 3600;
 
+/// Seldom, so that it costs a night little; often enough to be heard before a stall and missed in it.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(300);
+
 /// What came of a night.
 #[derive(Debug)]
 pub struct Report {
@@ -26,6 +30,7 @@ pub struct Report {
     /// Equal for equal runs.
     pub hash: String,
     pub calls: usize,
+    /// Instances in starts that AWS accepted.
     pub starts: usize,
     pub lives: u32,
     /// How often each invariant was put to the test.
@@ -92,6 +97,10 @@ async fn through(night: &Night, folder: &Path) -> Report {
         let channel = Channel::Slack { webhook };
         stage.config.channels.insert(CHANNEL.into(), channel);
     }
+    stage.config.heartbeat = settings.heartbeat.then(|| Heartbeat {
+        url: SecretRef::Env("HEARTBEAT".to_owned()),
+        every: HEARTBEAT_EVERY,
+    });
     let cap = usize::try_from(settings.mutations_per_hour).unwrap_or(usize::MAX);
     let office = Office::open(&night.fleet, &stage, cap);
     cloud.keep_secret(WEBHOOK_URL);
@@ -100,7 +109,8 @@ async fn through(night: &Night, folder: &Path) -> Report {
         return failed(refused);
     }
     let process = Process::new(&stage);
-    let mut meddler = Meddler::new(night, &cloud, &process, office);
+    let visitor = Visitor::new(&stage);
+    let mut meddler = Meddler::new(night, &cloud, &process, office, visitor);
     meddler.declare();
     let disturb = async {
         meddler.storm().await;
@@ -120,7 +130,9 @@ fn report(night: &Night, stage: &Stage, meddler: &Meddler, process: &Process) ->
     let starts = calls
         .iter()
         .filter(|call| call.action == "StartInstances")
-        .count();
+        .filter(|call| matches!(call.outcome, Outcome::Answered { status: 200, .. }))
+        .map(|call| call.subjects.len())
+        .sum();
     Report {
         story: if found.is_empty() {
             String::new()
