@@ -34,6 +34,17 @@ def the_type_of_a_stopped_instance_is_changed(aws):
 
 
 @case
+def every_attribute_of_an_instance_is_told(aws):
+    one = aws.launch()
+    for name in (
+        "blockDeviceMapping", "disableApiStop", "disableApiTermination", "ebsOptimized", "enaSupport", "enclaveOptions",
+        "groupSet", "instanceInitiatedShutdownBehavior", "instanceType", "kernel", "productCodes", "ramdisk",
+        "rootDeviceName", "sourceDestCheck", "sriovNetSupport", "userData",
+    ):
+        aws.equal(aws.ec2.describe_instance_attribute(InstanceId=one, Attribute=name)["InstanceId"], one)
+
+
+@case
 def type_and_user_data_and_optimisation_are_changed_while_stopped_only(aws):
     one = aws.launch()
     for params in ({"InstanceType": {"Value": "m5.large"}}, {"UserData": {"Value": b"#!"}}, {"EbsOptimized": {"Value": True}}):

@@ -30,11 +30,15 @@ CASES_NOT_ON_MOTO = {
     "a_target_is_its_instance_and_its_port": "moto keys targets by id alone; AWS by id and port (D)",
     "deregistering_what_is_not_registered_changes_nothing": "moto refuses; AWS answers 200 and does nothing (R)",
     # Tokens: moto ignores the client token of RunInstances.
-    "the_same_token_launches_once": "moto launches again for a token that it has seen (D)",
+    **dict.fromkeys(
+        (
+            "the_same_token_launches_once", "a_clone_is_asked_for_twice_and_made_once",
+            "a_token_counts_in_the_zone_that_its_launch_names",
+        ),
+        "moto launches again for a token that it has seen (D)",
+    ),
     "the_same_token_with_other_parameters_is_refused": "moto launches; AWS: IdempotentParameterMismatch (D)",
     "the_token_of_a_terminated_instance_launches_nothing": "moto launches; AWS: IdempotentInstanceTerminated (R)",
-    "a_clone_is_asked_for_twice_and_made_once": "moto launches again for a token that it has seen (D)",
-    "a_token_counts_in_the_zone_that_its_launch_names": "moto launches again for a token that it has seen (D)",
     "a_token_has_at_most_64_characters": "moto takes any; AWS: at most 64 ASCII characters (D)",
     # Changes of an instance's settings: moto makes them whatever the state, and checks none.
     **dict.fromkeys(
@@ -63,6 +67,7 @@ CASES_NOT_ON_MOTO = {
     "the_user_data_of_a_stopped_instance_is_changed_and_taken_away": "moto breaks over new user data",
     "further_filters_choose_by_settings_and_attachments": "moto does not have these filters (HTTP 500)",
     "statuses_and_image_metadata_have_filters_of_their_own": "moto ignores filters of statuses that it does not know",
+    "every_attribute_of_an_instance_is_told": "moto does not know `enaSupport` and `enclaveOptions` (M)",
     "all_types_come_in_pages": "moto lists every type of AWS at once; here a catalogue is modelled",
     "an_instance_is_cloned_onto_another_image_with_everything_that_it_has":
         "moto drops metadata options, credits, monitoring and more of RunInstances (D)",
@@ -83,15 +88,25 @@ CASES_NOT_ON_MOTO = {
     "target_groups_of_one_name_are_one_or_a_mistake": "moto refuses the same group again; AWS's call is idempotent (D)",
     "a_volume_of_another_zone_is_not_attached": "moto attaches over zones; AWS: InvalidVolume.ZoneMismatch (D)",
     "a_volume_is_not_attached_twice": "moto attaches it to a second instance; AWS: VolumeInUse (D)",
+    "a_root_volume_is_not_made_smaller_than_its_snapshot": "moto makes it; AWS: InvalidBlockDeviceMapping (D)",
     "a_volume_is_not_made_smaller": "moto shrinks it; AWS cannot (D)",
     "a_security_group_in_use_is_not_deleted": "moto deletes it; AWS: DependencyViolation (D)",
     "an_interface_in_use_is_not_deleted": "moto deletes it; AWS: InvalidNetworkInterface.InUse (D)",
     "a_protected_load_balancer_is_not_deleted": "moto deletes it all the same (D: OperationNotPermitted)",
-    "a_deleted_template_is_not_found": "moto answers an empty list; AWS: InvalidLaunchTemplateId.NotFound (D)",
-    "a_template_that_is_not_there_is_refused": "moto answers an empty list; AWS: InvalidLaunchTemplateId.NotFound (D)",
+    **dict.fromkeys(
+        (
+            "a_deleted_template_is_not_found", "a_template_that_is_not_there_is_refused",
+        ),
+        "moto answers an empty list; AWS: InvalidLaunchTemplateId.NotFound (D)",
+    ),
     "versions_of_a_template_are_deleted_but_not_the_default": "moto does not have DeleteLaunchTemplateVersions",
-    "the_data_of_an_instance_are_all_that_it_was_launched_with": "moto has constants for most of it",
-    "a_template_of_an_instances_data_launches_its_like": "moto has constants for most of it",
+    **dict.fromkeys(
+        (
+            "the_data_of_an_instance_are_all_that_it_was_launched_with",
+            "a_template_of_an_instances_data_launches_its_like",
+        ),
+        "moto has constants for most of it",
+    ),
     "an_address_leaves_a_terminated_instance": "moto leaves it with the dead; AWS disassociates it (D)",
     # Images: moto has no permissions, no witness and no Allowed AMIs.
     "an_image_that_is_gone_disabled_or_unknown_is_not_launched": "moto launches any image that was ever there (D)",
@@ -99,9 +114,14 @@ CASES_NOT_ON_MOTO = {
     "a_deprecated_image_still_answers_its_owner_and_still_launches": "moto does not have EnableImageDeprecation",
     "an_image_is_another_accounts_to_use_only_while_it_is_shared": "moto shows every image to everybody (D)",
     "the_witness_names_the_state_of_an_instances_image": "moto does not have DescribeInstanceImageMetadata",
-    "with_allowed_images_on_a_disallowed_image_vanishes_and_the_witness_says_so": "moto does not have Allowed AMIs",
+    **dict.fromkeys(
+        (
+            "with_allowed_images_on_a_disallowed_image_vanishes_and_the_witness_says_so",
+            "allowed_images_are_chosen_by_their_owners",
+        ),
+        "moto does not have Allowed AMIs",
+    ),
     "without_a_rule_of_the_recycle_bin_nothing_is_in_it": "moto does not have the Recycle Bin",
-    "allowed_images_are_chosen_by_their_owners": "moto does not have Allowed AMIs",
     "two_images_do_not_share_a_name": "moto takes the name twice; AWS: InvalidAMIName.Duplicate (D)",
     "permissions_to_launch_are_reset": "moto does not have ResetImageAttribute",
     "permissions_on_a_snapshot_are_reset": "moto does not have ResetSnapshotAttribute",
@@ -128,36 +148,39 @@ OPERATIONS_NOT_ON_MOTO = {
     "elbv2.DescribeAccountLimits": "moto lists a few limits of other names than AWS's documentation (D)",
 }
 
+# Answers that show instances.
+INSTANCES = "ec2.RunInstances|ec2.DescribeInstances"
+
 # (operations, path in the answer, `sim only` | `moto only` | `value`, why the simulated AWS is right); `*` is anything,
 # `a|b` is either.
 ANSWERS = [
     # Instances.
     (
-        "ec2.RunInstances|ec2.DescribeInstances",
+        INSTANCES,
         "*Architecture|*CapacityReservationSpecification|*CpuOptions|*EnaSupport|*EnclaveOptions|*HibernationOptions"
         "|*MaintenanceOptions|*PlatformDetails|*PrivateDnsNameOptions|*UsageOperation|*VirtualizationType"
         "|*Placement.AvailabilityZoneId|*PrivateIpAddresses[].PrivateDnsName|*SecurityGroups", "sim only",
         "AWS sends them of every instance (D); moto leaves them out",
     ),
     (
-        "ec2.RunInstances|ec2.DescribeInstances", "*DeviceName", "value",
+        INSTANCES, "*DeviceName", "value",
         "moto forgets the image's block devices and shows a constant",
     ),
     ("ec2.RunInstances", "*Ebs.Status", "value", "a new instance's volume is `attaching` at first (D)"),
     (
-        "ec2.RunInstances|ec2.DescribeInstances", "*Association.IpOwnerId", "value",
+        INSTANCES, "*Association.IpOwnerId", "value",
         "an address that is assigned automatically is amazon's (D)",
     ),
     (
-        "ec2.RunInstances|ec2.DescribeInstances", "*NetworkInterfaces[].Attachment.DeleteOnTermination", "value",
+        INSTANCES, "*NetworkInterfaces[].Attachment.DeleteOnTermination", "value",
         "an interface that a launch made ends with its instance (D)",
     ),
     (
-        "ec2.RunInstances|ec2.DescribeInstances", "*NetworkInterfaces[].Description", "moto only",
+        INSTANCES, "*NetworkInterfaces[].Description", "moto only",
         "an interface that a launch made has no description (D)",
     ),
     (
-        "ec2.RunInstances|ec2.DescribeInstances", "*SriovNetSupport", "moto only",
+        INSTANCES, "*SriovNetSupport", "moto only",
         "AWS sends it only of images that have it set (D)",
     ),
     ("ec2.DescribeInstances", "*StateTransitionReason", "value", "AWS writes GMT after the time (R); moto UTC"),

@@ -286,7 +286,7 @@ fn write_attribute(xml: &mut Xml, AttributeValue { id, value }: &AttributeValue)
     }
 }
 
-fn product_codes(xml: &mut Xml, codes: &[String]) {
+pub(super) fn product_codes(xml: &mut Xml, codes: &[String]) {
     xml.list("productCodes", "item", codes, |xml, code| {
         xml.text("productCode", code);
         xml.text("type", "marketplace");

@@ -2,7 +2,8 @@
 
 use super::Route;
 use super::ec2::route;
-use super::ec2_interfaces::{association, groups, write_attachment, write_private_ip};
+use super::ec2_images::product_codes;
+use super::ec2_interfaces::{association, groups, write_attachment, write_itself, write_private_ip};
 use super::ec2_launch_data::launch_data;
 use super::ec2_xml::{state, tags, write_event};
 use super::xml::{Xml, time};
@@ -73,6 +74,14 @@ fn write_attribute(xml: &mut Xml, attribute: Attribute, i: &InstanceView) {
         }
         Attribute::EbsOptimized => value("ebsOptimized", &s.ebs_optimized.to_string()),
         Attribute::EnaSupport => value("enaSupport", "true"),
+        Attribute::EnclaveOptions => xml.element("enclaveOptions", |xml| {
+            xml.text("enabled", s.enclave.to_string());
+        }),
+        // Machines without a kernel of their own have none to show.
+        Attribute::Kernel => xml.element("kernel", |_| {}),
+        Attribute::Ramdisk => xml.element("ramdisk", |_| {}),
+        Attribute::SriovNetSupport => xml.element("sriovNetSupport", |_| {}),
+        Attribute::ProductCodes => product_codes(xml, &i.product_codes),
         Attribute::GroupSet => groups(xml, i.primary().map_or(&[], |e| e.groups.as_slice())),
         Attribute::ShutdownBehavior => {
             value("instanceInitiatedShutdownBehavior", s.shutdown_behavior());
@@ -124,10 +133,7 @@ fn write_instance(xml: &mut Xml, i: &InstanceView) {
     xml.text("reason", &i.transition_reason);
     xml.maybe("keyName", i.settings.key_name.as_ref());
     xml.text("amiLaunchIndex", i.launch_index.to_string());
-    xml.list("productCodes", "item", &i.product_codes, |xml, code| {
-        xml.text("productCode", code);
-        xml.text("type", "marketplace");
-    });
+    product_codes(xml, &i.product_codes);
     xml.text("instanceType", &i.instance_type);
     xml.text("launchTime", time(i.launch_time));
     write_placement(xml, i);
@@ -222,18 +228,7 @@ fn write_devices(xml: &mut Xml, i: &InstanceView) {
 }
 
 fn write_interface(xml: &mut Xml, e: &Interface) {
-    xml.text("networkInterfaceId", &e.id);
-    xml.text("subnetId", &e.subnet);
-    xml.text("vpcId", &e.vpc);
-    xml.text("description", &e.description);
-    xml.text("ownerId", &e.scope.account);
-    xml.text("status", e.status());
-    xml.text("interfaceType", "interface");
-    xml.text("macAddress", e.mac());
-    xml.text("privateIpAddress", e.private_ip.to_string());
-    xml.text("privateDnsName", e.private_dns_name());
-    xml.text("sourceDestCheck", e.source_dest_check.to_string());
-    groups(xml, &e.groups);
+    write_itself(xml, e);
     xml.element("attachment", |xml| write_attachment(xml, e));
     association(xml, e, false);
     xml.list("privateIpAddressesSet", "item", [e], |xml, e| {

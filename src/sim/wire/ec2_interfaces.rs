@@ -124,14 +124,13 @@ pub(super) fn write(xml: &mut Xml, answer: &Answer) {
     }
 }
 
-fn write_interface(xml: &mut Xml, e: &Interface) {
+/// What instances show of their interfaces, and interfaces of themselves.
+pub(super) fn write_itself(xml: &mut Xml, e: &Interface) {
     xml.text("networkInterfaceId", &e.id);
     xml.text("subnetId", &e.subnet);
     xml.text("vpcId", &e.vpc);
-    xml.text("availabilityZone", &e.zone);
     xml.text("description", &e.description);
     xml.text("ownerId", &e.scope.account);
-    xml.text("requesterManaged", "false");
     xml.text("status", e.status());
     xml.text("interfaceType", "interface");
     xml.text("macAddress", e.mac());
@@ -139,6 +138,12 @@ fn write_interface(xml: &mut Xml, e: &Interface) {
     xml.text("privateDnsName", e.private_dns_name());
     xml.text("sourceDestCheck", e.source_dest_check.to_string());
     groups(xml, &e.groups);
+}
+
+fn write_interface(xml: &mut Xml, e: &Interface) {
+    write_itself(xml, e);
+    xml.text("availabilityZone", &e.zone);
+    xml.text("requesterManaged", "false");
     if let Some(attachment) = &e.attachment {
         xml.element("attachment", |xml| {
             xml.text("instanceId", &attachment.instance);

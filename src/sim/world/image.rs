@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::instance::{Scope, StateReason};
 use super::launch::{BlockDeviceSpec, EbsSpec};
-use super::shelf::{Field, Resource, Tags};
+use super::shelf::{Field, Resource, Tags, parts};
 
 /// The account that Amazon's own images belong to.
 pub const AMAZON: &str = "137112412989";
@@ -265,21 +265,7 @@ impl Resource for Image {
         ("virtualization-type", |i| vec![i.virtualization.clone()]),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    parts!();
 }
 
 impl Image {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::World;
 use super::api::{self, ApiError, Asked, Caller, Family, Response};
 use super::instance::Scope;
-use super::shelf::{Field, Resource, Shelf, Tags};
+use super::shelf::{Field, Resource, Shelf, Tags, parts};
 use super::tags::{TagSpecs, tags_for};
 
 /// A key pair.
@@ -89,18 +89,7 @@ impl Resource for KeyPair {
         ("fingerprint", |k| vec![k.fingerprint.clone()]),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    parts!();
 }
 
 impl Family for Op {

@@ -205,49 +205,38 @@ impl World {
 
     /// A pending or running instance begins to stop.
     pub(super) fn begin_stop(&mut self, id: &str, code: &str, transition: &str) {
-        let now = self.now;
-        self.note_change(id, State::Stopping, code);
-        let Some(generation) = self.edit(id, |i| {
-            enter(i, State::Stopping, now);
-            i.stop_began = Some(now);
-            i.app_up = false;
-            i.reason = Some(StateReason::of(code));
-            i.transition_reason = transition.to_owned();
-            i.generation
-        }) else {
+        let Some(generation) = self.begin_to_end(id, State::Stopping, code, transition) else {
             return;
         };
         let after = self.draw(&self.pace.stop_s.clone());
-        self.schedule(
-            after,
-            Event::Stopped {
-                id: id.to_owned(),
-                generation,
-            },
-        );
+        let id = id.to_owned();
+        self.schedule(after, Event::Stopped { id, generation });
     }
 
     /// An instance in any living state begins to terminate.
     pub(super) fn begin_terminate(&mut self, id: &str, code: &str, transition: &str) {
+        let Some(generation) = self.begin_to_end(id, State::ShuttingDown, code, transition) else {
+            return;
+        };
+        let after = self.draw(&self.pace.terminate_s.clone());
+        let id = id.to_owned();
+        self.schedule(after, Event::Terminated { id, generation });
+    }
+
+    /// It goes into a state on the way down, for this reason; returns its new generation.
+    fn begin_to_end(&mut self, id: &str, state: State, code: &str, transition: &str) -> Option<u64> {
         let now = self.now;
-        self.note_change(id, State::ShuttingDown, code);
-        let Some(generation) = self.edit(id, |i| {
-            enter(i, State::ShuttingDown, now);
+        self.note_change(id, state, code);
+        self.edit(id, |i| {
+            enter(i, state, now);
+            if state == State::Stopping {
+                i.stop_began = Some(now);
+            }
             i.app_up = false;
             i.reason = Some(StateReason::of(code));
             i.transition_reason = transition.to_owned();
             i.generation
-        }) else {
-            return;
-        };
-        let after = self.draw(&self.pace.terminate_s.clone());
-        self.schedule(
-            after,
-            Event::Terminated {
-                id: id.to_owned(),
-                generation,
-            },
-        );
+        })
     }
 
     /// The machine restarts without leaving its host.

@@ -44,6 +44,25 @@ pub trait Resource: Clone + Debug + 'static {
     fn tags_mut(&mut self) -> &mut Tags;
 }
 
+/// The parts of a [`Resource`] that every object has under the same names: `id`, `scope` and `tags`.
+macro_rules! parts {
+    () => {
+        fn id(&self) -> &str {
+            &self.id
+        }
+        fn scope(&self) -> &Scope {
+            &self.scope
+        }
+        fn tags(&self) -> &Tags {
+            &self.tags
+        }
+        fn tags_mut(&mut self) -> &mut Tags {
+            &mut self.tags
+        }
+    };
+}
+pub(in crate::sim::world) use parts;
+
 /// All objects of one type, of every account and region, by id.
 #[derive(Debug, Clone)]
 pub struct Shelf<T>(BTreeMap<String, Versioned<T>>);
@@ -219,6 +238,21 @@ impl<T: Resource> Shelf<T> {
         found.sort_by(|a, b| a.id().cmp(b.id()));
         found.dedup_by(|a, b| a.id() == b.id());
         Ok(found)
+    }
+}
+
+impl World {
+    /// A caller has made an object, and `what` is the log's word for it: it comes to stand on its shelf.
+    pub(super) fn shelve<T: Resource>(
+        &mut self,
+        shelf: fn(&mut World) -> &mut Shelf<T>,
+        object: T,
+        what: impl Into<String>,
+    ) -> Arc<T> {
+        self.own_write(object.id());
+        self.note(object.id(), what);
+        let now = self.now;
+        shelf(self).put(now, object)
     }
 }
 

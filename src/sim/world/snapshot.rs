@@ -13,7 +13,7 @@ use super::api::ApiError;
 use super::image::Image;
 use super::instance::Scope;
 use super::life::Event;
-use super::shelf::{Field, Resource, Tags};
+use super::shelf::{Field, Resource, Tags, parts};
 use super::volume::{Volume, percent};
 
 /// A snapshot's state.
@@ -222,19 +222,5 @@ impl Resource for Snapshot {
         ("volume-size", |s| vec![s.size_gib.to_string()]),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    parts!();
 }

@@ -9,7 +9,7 @@ use super::World;
 use super::api::ApiError;
 use super::instance::Scope;
 use super::launch::LaunchData;
-use super::shelf::{Field, Resource, Tags, check_id};
+use super::shelf::{Field, Resource, Tags, check_id, parts};
 
 /// One launch template.
 #[derive(Debug, Clone)]
@@ -147,19 +147,5 @@ impl Resource for Template {
         ("launch-template-name", |t| vec![t.name.clone()]),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    parts!();
 }

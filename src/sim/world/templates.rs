@@ -198,13 +198,9 @@ impl World {
             .into(),
             tags,
         };
-        self.note(
-            &template.id,
-            format!("launch template {:?} created", template.name),
-        );
-        let template = self.templates.put(self.now, template);
+        let what = format!("launch template {:?} created", template.name);
+        let template = self.shelve(|w| &mut w.templates, template, what);
         self.tokens.keep(&scope, action, token, request, &template.id);
-        self.own_write(&template.id);
         Ok(Answer::Template(template))
     }
 

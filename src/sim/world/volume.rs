@@ -15,7 +15,7 @@ use super::World;
 use super::device::{Shape, VolumeKind};
 use super::instance::{Instance, Scope, State};
 use super::life::Event;
-use super::shelf::{Field, Resource, Tags};
+use super::shelf::{Field, Resource, Tags, parts};
 
 /// A volume's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,21 +164,7 @@ impl Resource for Volume {
         }),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    parts!();
 }
 
 fn attached(volume: &Volume, what: fn(&Attachment) -> String) -> Vec<String> {

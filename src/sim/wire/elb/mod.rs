@@ -33,8 +33,7 @@ pub(super) const ROUTES: &[Route] = &[
         Ok(Operation::Balancing(Op::ModifyTargetGroup { arn, checks }))
     }),
     route("DeleteTargetGroup", |p| {
-        let arn = need(p, "TargetGroupArn")?;
-        Ok(Operation::Balancing(Op::DeleteTargetGroup { arn }))
+        of_arn(p, "TargetGroupArn", |arn| Op::DeleteTargetGroup { arn })
     }),
     route("DescribeTargetGroups", |p| {
         Ok(Operation::DescribeTargetGroups {
@@ -45,23 +44,24 @@ pub(super) const ROUTES: &[Route] = &[
         })
     }),
     route("DescribeTargetGroupAttributes", |p| {
-        let arn = need(p, "TargetGroupArn")?;
-        Ok(Operation::Balancing(Op::DescribeTargetGroupAttributes { arn }))
+        of_arn(p, "TargetGroupArn", |arn| Op::DescribeTargetGroupAttributes {
+            arn,
+        })
     }),
     route("ModifyTargetGroupAttributes", |p| {
-        let (arn, attributes) = (need(p, "TargetGroupArn")?, pairs(p, "Attributes")?);
-        Ok(Operation::Balancing(Op::ModifyTargetGroupAttributes {
+        let attributes = pairs(p, "Attributes")?;
+        of_arn(p, "TargetGroupArn", |arn| Op::ModifyTargetGroupAttributes {
             arn,
             attributes,
-        }))
+        })
     }),
     route("RegisterTargets", |p| {
-        let (arn, targets) = (need(p, "TargetGroupArn")?, targets(p)?);
-        Ok(Operation::Balancing(Op::RegisterTargets { arn, targets }))
+        let targets = targets(p)?;
+        of_arn(p, "TargetGroupArn", |arn| Op::RegisterTargets { arn, targets })
     }),
     route("DeregisterTargets", |p| {
-        let (arn, targets) = (need(p, "TargetGroupArn")?, targets(p)?);
-        Ok(Operation::Balancing(Op::DeregisterTargets { arn, targets }))
+        let targets = targets(p)?;
+        of_arn(p, "TargetGroupArn", |arn| Op::DeregisterTargets { arn, targets })
     }),
     route("DescribeTargetHealth", |p| {
         let (arn, targets) = (need(p, "TargetGroupArn")?, targets(p)?);
@@ -76,19 +76,19 @@ pub(super) const ROUTES: &[Route] = &[
         }))
     }),
     route("DeleteLoadBalancer", |p| {
-        let arn = need(p, "LoadBalancerArn")?;
-        Ok(Operation::Balancing(Op::DeleteLoadBalancer { arn }))
+        of_arn(p, "LoadBalancerArn", |arn| Op::DeleteLoadBalancer { arn })
     }),
     route("DescribeLoadBalancerAttributes", |p| {
-        let arn = need(p, "LoadBalancerArn")?;
-        Ok(Operation::Balancing(Op::DescribeLoadBalancerAttributes { arn }))
+        of_arn(p, "LoadBalancerArn", |arn| Op::DescribeLoadBalancerAttributes {
+            arn,
+        })
     }),
     route("ModifyLoadBalancerAttributes", |p| {
-        let (arn, attributes) = (need(p, "LoadBalancerArn")?, pairs(p, "Attributes")?);
-        Ok(Operation::Balancing(Op::ModifyLoadBalancerAttributes {
+        let attributes = pairs(p, "Attributes")?;
+        of_arn(p, "LoadBalancerArn", |arn| Op::ModifyLoadBalancerAttributes {
             arn,
             attributes,
-        }))
+        })
     }),
     route("SetSubnets", |p| {
         let (arn, subnets) = (need(p, "LoadBalancerArn")?, subnets(p)?);
@@ -131,8 +131,7 @@ pub(super) const ROUTES: &[Route] = &[
         Ok(Operation::Balancing(Op::ModifyListener { arn, change }))
     }),
     route("DeleteListener", |p| {
-        let arn = need(p, "ListenerArn")?;
-        Ok(Operation::Balancing(Op::DeleteListener { arn }))
+        of_arn(p, "ListenerArn", |arn| Op::DeleteListener { arn })
     }),
     route("CreateRule", |p| {
         Ok(Operation::Balancing(Op::CreateRule(Box::new(NewRule {
@@ -160,8 +159,7 @@ pub(super) const ROUTES: &[Route] = &[
         }))
     }),
     route("DeleteRule", |p| {
-        let arn = need(p, "RuleArn")?;
-        Ok(Operation::Balancing(Op::DeleteRule { arn }))
+        of_arn(p, "RuleArn", |arn| Op::DeleteRule { arn })
     }),
     route("SetRulePriorities", |p| {
         let mut wanted = Vec::new();
@@ -191,6 +189,11 @@ pub(super) const ROUTES: &[Route] = &[
         Ok(Operation::Balancing(Op::DescribeAccountLimits { page }))
     }),
 ];
+
+/// An operation on what one parameter names, which is needed.
+fn of_arn(p: &mut Params, name: &str, op: impl FnOnce(String) -> Op) -> Result<Operation, ApiError> {
+    Ok(Operation::Balancing(op(need(p, name)?)))
+}
 
 fn create_target_group(p: &mut Params) -> Result<Operation, ApiError> {
     if let Some(kind) = p.text("IpAddressType").filter(|kind| kind != "ipv4") {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::World;
 use super::super::api::{self, ApiError, Asked, Caller, Response};
 use super::super::instance::{Scope, State};
-use super::super::shelf::{Field, Resource, Tags};
+use super::super::shelf::{Field, Resource, Tags, parts};
 use super::super::tags::{TagSpecs, tags_for};
 use super::{Answer, Association, Interface};
 
@@ -73,18 +73,7 @@ impl Resource for Address {
         ("domain", |_| vec!["vpc".to_owned()]),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    parts!();
 }
 
 impl World {
@@ -133,11 +122,9 @@ impl World {
             association: None,
             tags: tags_for(tags, "elastic-ip")?,
         };
-        self.own_write(&address.id);
-        self.note(&address.id, format!("Elastic IP {} allocated", address.public_ip));
-        Ok(Answer::Allocated(
-            self.interfaces.addresses.put(self.now, address),
-        ))
+        let what = format!("Elastic IP {} allocated", address.public_ip);
+        let address = self.shelve(|w| &mut w.interfaces.addresses, address, what);
+        Ok(Answer::Allocated(address))
     }
 
     pub(super) fn associate_address(

@@ -9,7 +9,7 @@ use super::super::World;
 use super::super::api::ApiError;
 use super::super::instance::Scope;
 use super::super::network::Subnet;
-use super::super::shelf::{Field, Resource, Tags};
+use super::super::shelf::{Field, Resource, Tags, parts};
 
 /// A network interface.
 #[derive(Debug, Clone)]
@@ -114,18 +114,7 @@ impl Resource for Interface {
         }),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    parts!();
 }
 
 fn some<T>(of: Option<T>, text: impl Fn(T) -> String) -> Vec<String> {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::super::World;
 use super::super::api::{self, ApiError, Asked, Caller, Listing, Response};
 use super::super::instance::Scope;
-use super::super::shelf::{Field, Resource, Tags};
+use super::super::shelf::{Field, Resource, Tags, parts};
 use super::super::tags::{TagSpecs, tags_for};
 use super::zone::{zone_id, zones_of};
 use super::{Answer, Cidr};
@@ -95,18 +95,7 @@ impl Resource for Vpc {
         ("state", |_| vec!["available".to_owned()]),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    parts!();
 }
 
 impl Resource for Subnet {
@@ -130,18 +119,7 @@ impl Resource for Subnet {
         ("state", |_| vec!["available".to_owned()]),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    parts!();
 }
 
 impl World {
@@ -268,9 +246,7 @@ impl World {
             tags: tags_for(&wanted.tags, "vpc")?,
         };
         self.furnish_group(self.now, &vpc);
-        self.own_write(&vpc.id);
-        self.note(&vpc.id, format!("created, {cidr}"));
-        Ok(self.network.vpcs.put(self.now, vpc))
+        Ok(self.shelve(|w| &mut w.network.vpcs, vpc, format!("created, {cidr}")))
     }
 
     pub(super) fn create_subnet(
@@ -299,9 +275,8 @@ impl World {
             map_public_ip: false,
             tags: tags_for(&wanted.tags, "subnet")?,
         };
-        self.own_write(&subnet.id);
-        self.note(&subnet.id, format!("created, {cidr} in {}", subnet.zone));
-        let subnet = self.network.subnets.put(self.now, subnet);
+        let what = format!("created, {cidr} in {}", subnet.zone);
+        let subnet = self.shelve(|w| &mut w.network.subnets, subnet, what);
         Ok(Answer::Subnet(self.subnet_view(&subnet)))
     }
 

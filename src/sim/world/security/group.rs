@@ -10,7 +10,7 @@ use super::super::filter;
 use super::super::instance::Scope;
 use super::super::network::{Vpc, fixed_id};
 use super::super::page::paginate;
-use super::super::shelf::{Field, Resource, Tags, not_found};
+use super::super::shelf::{Field, Resource, Tags, not_found, parts};
 use super::super::tags::{TagSpecs, tags_for};
 use super::rule::{Peer, Permission, Rule, RuleLine};
 use super::{Answer, GroupName};
@@ -54,18 +54,7 @@ impl Resource for SecurityGroup {
         ("egress.ip-permission.to-port", |g| g.ports(true, |p| p.to_port)),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    parts!();
 }
 
 impl SecurityGroup {
