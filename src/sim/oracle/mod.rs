@@ -169,7 +169,10 @@ impl Oracle {
             self.memory.sent(arrival, self.declared.newest());
             self.watch.sent(arrival);
             self.books.sent(arrival);
-            self.looks.started(&step::concerned(arrival));
+            let mut l2 = Findings::default();
+            self.looks.started(&step::concerned(arrival), &mut l2);
+            self.tally
+                .take("L2 Prompt start", arrival.world.now(), arrival.number, l2);
         }
     }
 

@@ -62,8 +62,13 @@ impl Looks {
         }
     }
 
-    pub(super) fn started(&mut self, ids: &[&str]) {
-        self.down.retain(|id, _| !ids.contains(&id.as_str()));
+    /// These are being started: each that was waited for in time, or its look would have said so.
+    pub(super) fn started(&mut self, ids: &[&str], l2: &mut Findings) {
+        for down in ids.iter().filter_map(|id| self.down.remove(*id)) {
+            l2.require(down.looks < LOOKS_TOO_MANY, || {
+                format!("a start was sent after {} looks", down.looks)
+            });
+        }
     }
 
     fn is_quiet(&self, account: &str, since: Timestamp) -> bool {

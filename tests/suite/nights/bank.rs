@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Nights that a bug may take to be noticed.
-const SEEDS_MAX: u64 = 100;
+const SEEDS_MAX: u64 = 60;
 const STORM: Storm = Storm { hours: 2 };
 
 /// A bug and the first night that noticed it.

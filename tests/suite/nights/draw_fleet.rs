@@ -173,7 +173,7 @@ fn spare(dice: &mut Dice, service: usize, of: usize) -> Server {
 /// Instances that two selectors find.
 fn doubles(dice: &mut Dice, fleet: &mut Fleet) {
     for number in 0..fleet.servers.len() {
-        if !dice.one_in(5) {
+        if !dice.one_in(3) {
             continue;
         }
         let service = dice.below(fleet.services.len());

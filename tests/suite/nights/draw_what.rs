@@ -3,7 +3,8 @@
 use super::draw::Dice;
 use super::fleet::{Fleet, Kind, Select, StopBy, ZONES};
 use super::night::{
-    Action, Breakage, CallFault, Calls, Edit, EventCode, Hook, ImageChange, PauseBy, Tag, Trouble, What, Word,
+    Action, Breakage, CallFault, Calls, Edit, EventCode, Hook, ImageChange, PauseBy, Tag, Trouble, What,
+    Whereto, Word,
 };
 use keepgreen::sim::CrashPhase;
 
@@ -72,6 +73,8 @@ impl Class {
 /// A disturbance of this class, around this server if it is about any, `left_s` before the storm ends.
 pub fn what(dice: &mut Dice, class: Class, fleet: &Fleet, server: usize, left_s: u32) -> What {
     let lasts_s = dice.span(20, 3600).min(left_s);
+    // What people get wrong, and bad instances, are found out late.
+    let long_s = dice.within(60, 5400).min(left_s);
     match class {
         Class::Stops => What::Stop {
             server,
@@ -88,7 +91,7 @@ pub fn what(dice: &mut Dice, class: Class, fleet: &Fleet, server: usize, left_s:
         Class::Tags => What::Retag {
             server,
             tag: tag(dice, fleet, server),
-            lasts_s,
+            lasts_s: long_s,
         },
         Class::Targets if fleet.groups.is_empty() => people(dice, server),
         Class::Targets => What::Deregister {
@@ -102,6 +105,18 @@ pub fn what(dice: &mut Dice, class: Class, fleet: &Fleet, server: usize, left_s:
                 ImageChange::NotAllowed,
             ]),
             lasts_s,
+        },
+        Class::Permissions => What::Deny {
+            action: denied(dice),
+            lasts_s: long_s,
+        },
+        Class::FailingStarts if dice.one_in(2) => What::Poison {
+            server,
+            lasts_s: long_s,
+        },
+        Class::FailingStarts => What::StartsFail {
+            server,
+            times: dice.within(1, 5),
         },
         _ => machinery(dice, class, fleet, (server, lasts_s), left_s),
     }
@@ -127,19 +142,14 @@ fn machinery(
             // Long enough to spoil more than one start.
             lasts_s: dice.within(60, 7200).min(left_s),
         },
-        Class::FailingStarts => match dice.below(3) {
-            0 => What::Poison { server, lasts_s },
-            _ => What::StartsFail {
-                server,
-                times: dice.within(1, 5),
-            },
-        },
         Class::Capacity => What::NoCapacity {
             zone: dice.below(ZONES),
             lasts_s,
         },
         Class::ReadFaults | Class::WriteFaults | Class::Network => {
             let (which, fault) = call_fault(dice, class, server);
+            // So many calls, whenever they come.
+            let lasts_s = which.times.map_or(lasts_s, |_| left_s);
             What::Call {
                 which,
                 fault,
@@ -147,10 +157,6 @@ fn machinery(
             }
         }
         Class::Staleness => staleness(dice, server, lasts_s),
-        Class::Permissions => What::Deny {
-            action: denied(dice),
-            lasts_s,
-        },
         Class::Pauses => What::Pause {
             by: pause(dice, fleet.servers[server].service),
             lasts_s,
@@ -170,16 +176,20 @@ fn machinery(
         Class::Visitors => What::Resume {
             service: fleet.servers[server].service,
         },
-        _ => What::Webhook {
-            answer: dice.of(&[
-                Hook::TooManyRequests,
-                Hook::ServerError,
-                Hook::Redirect,
-                Hook::Hang,
-                Hook::Slow,
-            ]),
-            lasts_s,
-        },
+        _ => webhook(dice, lasts_s),
+    }
+}
+
+fn webhook(dice: &mut Dice, lasts_s: u32) -> What {
+    What::Webhook {
+        answer: dice.of(&[
+            Hook::TooManyRequests,
+            Hook::ServerError,
+            Hook::Redirect,
+            Hook::Hang,
+            Hook::Slow,
+        ]),
+        lasts_s,
     }
 }
 
@@ -259,8 +269,18 @@ fn call_fault(dice: &mut Dice, class: Class, server: usize) -> (Calls, CallFault
     let which = Calls {
         action,
         about,
-        elsewhere: class == Class::Network && dice.one_in(3),
-        after: dice.span(0, 6),
+        whereto: if class == Class::Network {
+            dice.of(&[
+                Whereto::Anywhere,
+                Whereto::Anywhere,
+                Whereto::OtherRegion,
+                Whereto::OtherAccount,
+                Whereto::Channel,
+            ])
+        } else {
+            Whereto::Anywhere
+        },
+        after: dice.span(0, if class == Class::WriteFaults { 2 } else { 6 }),
         times,
     };
     (which, fault)

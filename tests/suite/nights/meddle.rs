@@ -1,7 +1,8 @@
 //! Carries out a night's disturbances, each at its second, and ends each in its time.
 
 use super::fleet::{Fleet, HOOK, Place, ZONES, service_name};
-use super::night::{Calls, Edit, Night, PauseBy, What};
+use super::judge::broken;
+use super::night::{Calls, Edit, Night, PauseBy, What, Whereto};
 use super::office::Office;
 use super::process::Process;
 use super::visitor::Visitor;
@@ -103,7 +104,7 @@ impl<'a> Meddler<'a> {
         let at = self.at(second);
         loop {
             let left = self.cloud.clock().until(at);
-            if left.is_zero() {
+            if left.is_zero() || self.has_seen_enough() {
                 return;
             }
             // Looks in on the process now and then, to know when it could take up what people write.
@@ -114,6 +115,11 @@ impl<'a> Meddler<'a> {
                 self.unwell.push((now - step, now));
             }
         }
+    }
+
+    /// Of a deliberate bug that was noticed there is nothing more to learn.
+    fn has_seen_enough(&self) -> bool {
+        self.night.bug.is_some() && !broken(&self.cloud.violations(), self).is_empty()
     }
 
     /// It ends by itself after so long, which needs a moment of its own.
@@ -289,16 +295,19 @@ impl<'a> Meddler<'a> {
     }
 
     fn calls(&self, which: Calls) -> When {
-        let mut when = match which.action.name() {
-            Some(name) => When::action(&name),
-            None => When::any(),
+        let mut when = match (which.whereto, which.action.name()) {
+            (Whereto::Channel, _) => When::host(HOOK),
+            (_, Some(name)) => When::action(&name),
+            (_, None) => When::any(),
         };
         if let Some(server) = which.about {
             when = when.about(&Fleet::id(server));
         }
-        if which.elsewhere {
-            when = when.region(&Place::OtherRegion.scope().region);
-        }
+        when = match which.whereto {
+            Whereto::OtherRegion => when.region(&Place::OtherRegion.scope().region),
+            Whereto::OtherAccount => when.account(&Place::OtherAccount.scope().account),
+            Whereto::Anywhere | Whereto::Channel => when,
+        };
         when = when.after(which.after);
         match which.times {
             Some(times) => when.times(times),

@@ -210,10 +210,19 @@ pub struct Calls {
     pub action: Action,
     /// Only those that name this server.
     pub about: Option<usize>,
-    /// Only those to the other region.
-    pub elsewhere: bool,
+    pub whereto: Whereto,
     pub after: u32,
     pub times: Option<u32>,
+}
+
+/// Where calls go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Whereto {
+    Anywhere,
+    OtherRegion,
+    OtherAccount,
+    /// Messages to people, whatever the action.
+    Channel,
 }
 
 /// What can be called.
@@ -248,7 +257,12 @@ impl Action {
     ];
 
     /// What each start takes.
-    pub const OF_A_START: [Action; 3] = [Self::StartInstances, Self::GetParameters, Self::DescribeInstances];
+    pub const OF_A_START: [Action; 4] = [
+        Self::StartInstances,
+        Self::GetParameters,
+        Self::GetParameters,
+        Self::DescribeInstances,
+    ];
 
     /// `None`: every one.
     pub fn name(self) -> Option<String> {

@@ -87,3 +87,16 @@ fn a_wall_clock_that_returns_over_a_restart_is_no_time_passed() {
     let disturbances = [(958, back), (964, stop), (983, What::Restart { down_s: 125 })];
     ends_well(&night(1, &[Kind::OnDemand], &disturbances));
 }
+
+/// The slot's one place was kept for a server whose stop a person had repeated, and which nothing may start; its spare was
+/// surplus for ever.
+#[test]
+fn a_spare_is_started_in_place_of_one_whose_stop_is_respected() {
+    let stop = |server, by| What::Stop { server, by };
+    let disturbances = [
+        (10, stop(1, StopBy::Guest)),
+        (100, stop(0, StopBy::Person)),
+        (2500, stop(0, StopBy::Person)),
+    ];
+    ends_well(&night(1, &[Kind::OnDemand, Kind::OnDemand], &disturbances));
+}
