@@ -162,6 +162,40 @@ def a_clone_whose_key_or_group_or_type_is_gone_is_refused(aws):
     aws.refused("InvalidParameterValue", aws.ec2.run_instances, **bad)
 
 
+@case
+def a_clone_onto_a_type_that_cannot_have_it_is_refused(aws):
+    wanted = {"ImageId": aws.image(), "MinCount": 1, "MaxCount": 1}
+    cores = {"CpuOptions": {"CoreCount": 4, "ThreadsPerCore": 2}}
+    aws.refused("InvalidParameterValue", aws.ec2.run_instances, InstanceType="t3.micro", **cores, **wanted)
+    made = aws.ec2.run_instances(InstanceType="m5.2xlarge", **cores, **wanted)["Instances"][0]
+    aws.equal(made["CpuOptions"], {"CoreCount": 4, "ThreadsPerCore": 2})
+
+
+@case
+def a_launch_into_a_placement_group_that_is_not_there_is_refused(aws):
+    wanted = {"ImageId": aws.image(), "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.micro"}
+    aws.refused("InvalidPlacementGroup.Unknown", aws.ec2.run_instances, Placement={"GroupName": "gone"}, **wanted)
+
+
+@case
+def what_makes_no_sense_of_interfaces_and_devices_is_refused(aws):
+    wanted = {"ImageId": aws.image(), "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.micro"}
+    two = [{"DeviceIndex": n, "AssociatePublicIpAddress": True} for n in (0, 1)]
+    aws.refused("InvalidParameterCombination", aws.ec2.run_instances, NetworkInterfaces=two, **wanted)
+    empty = [{"DeviceName": "/dev/sdf"}]
+    aws.refused("MissingParameter", aws.ec2.run_instances, BlockDeviceMappings=empty, **wanted)
+
+
+@case
+def a_private_address_is_asked_for_in_either_form(aws):
+    image, subnet = aws.image(), aws.subnets()[0]
+    wanted = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.micro"}
+    plain = {"DeviceIndex": 0, "SubnetId": subnet, "PrivateIpAddress": "172.31.0.77"}
+    listed = {"DeviceIndex": 0, "SubnetId": subnet, "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": "172.31.0.78"}]}
+    made = [aws.ec2.run_instances(NetworkInterfaces=[one], **wanted)["Instances"][0] for one in (plain, listed)]
+    aws.equal([one["PrivateIpAddress"] for one in made], ["172.31.0.77", "172.31.0.78"])
+
+
 # What the two witnesses say of an image: DescribeImages by its id, and DescribeInstanceImageMetadata of an instance.
 
 

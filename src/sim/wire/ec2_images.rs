@@ -358,10 +358,7 @@ fn write_image(xml: &mut Xml, ShownImage { image, allowed }: &ShownImage) {
     xml.text("architecture", &image.architecture);
     xml.text("imageType", "machine");
     xml.maybe("platform", image.windows.then_some("windows"));
-    let (details, usage) = match image.windows {
-        true => ("Windows", "RunInstances:0002"),
-        false => ("Linux/UNIX", "RunInstances"),
-    };
+    let (details, usage) = image.platform();
     xml.text("platformDetails", details);
     xml.text("usageOperation", usage);
     xml.text("name", &image.name);

@@ -283,6 +283,7 @@ fn write_settings(xml: &mut Xml, i: &InstanceView) {
     xml.element("maintenanceOptions", |xml| {
         xml.text("autoRecovery", &s.auto_recovery)
     });
-    xml.text("platformDetails", i.platform());
-    xml.text("usageOperation", i.usage_operation());
+    let (details, usage) = i.platform();
+    xml.text("platformDetails", details);
+    xml.text("usageOperation", usage);
 }

@@ -87,13 +87,28 @@ pub(super) fn block_devices(p: &mut Params) -> Result<Vec<BlockDeviceSpec>, ApiE
 fn interfaces(p: &mut Params) -> Result<Vec<InterfaceSpec>, ApiError> {
     let mut interfaces = Vec::new();
     for mut entry in p.structures("NetworkInterface") {
+        // One of several addresses is the primary one; no more than that one is modelled.
+        let primary = match entry.structures("PrivateIpAddresses").as_mut_slice() {
+            [] => None,
+            [one] => {
+                if !one.flag("Primary")? {
+                    return Err(ApiError::not_modelled(
+                        "a private address that is not the primary one",
+                    ));
+                }
+                let address = one.required("PrivateIpAddress")?;
+                one.finish("PrivateIpAddresses")?;
+                Some(address)
+            }
+            _ => return Err(ApiError::not_modelled("secondary private addresses")),
+        };
         interfaces.push(InterfaceSpec {
             id: entry.text("NetworkInterfaceId"),
             device_index: entry.number("DeviceIndex")?,
             subnet: entry.text("SubnetId"),
             description: entry.text("Description"),
             group_ids: entry.list("SecurityGroupId"),
-            private_ip: entry.text("PrivateIpAddress"),
+            private_ip: entry.text("PrivateIpAddress").or(primary),
             associate_public_ip: entry.maybe_flag("AssociatePublicIpAddress")?,
             delete_on_termination: entry.maybe_flag("DeleteOnTermination")?,
         });

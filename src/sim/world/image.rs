@@ -22,6 +22,14 @@ pub fn owner_alias(account: &str) -> Option<&'static str> {
     }
 }
 
+/// EC2's `PlatformDetails`, and its code for what the bill is made of.
+pub fn platform(windows: bool) -> (&'static str, &'static str) {
+    match windows {
+        true => ("Windows", "RunInstances:0002"),
+        false => ("Linux/UNIX", "RunInstances"),
+    }
+}
+
 /// Whether an image can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageState {
@@ -178,6 +186,11 @@ impl Image {
         self.location.clone().unwrap_or_else(named)
     }
 
+    /// As [`platform`] says it.
+    pub fn platform(&self) -> (&'static str, &'static str) {
+        platform(self.windows)
+    }
+
     /// Its volumes.
     pub fn volumes(&self) -> impl Iterator<Item = (&str, &EbsSpec)> {
         let devices = self.devices.iter();
@@ -236,6 +249,8 @@ impl Resource for Image {
         ("platform", |i| {
             i.windows.then(|| "windows".to_owned()).into_iter().collect()
         }),
+        ("platform-details", |i| vec![i.platform().0.to_owned()]),
+        ("usage-operation", |i| vec![i.platform().1.to_owned()]),
         ("product-code", |i| i.product_codes.clone()),
         ("product-code.type", |i| {
             i.product_codes.iter().map(|_| "marketplace".to_owned()).collect()

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::image::platform;
 use super::launch::Settings;
 use super::volume::Attachment;
 
@@ -264,18 +265,9 @@ impl Instance {
         self.tag("Name").unwrap_or(&self.id)
     }
 
-    /// EC2's `PlatformDetails`.
-    pub fn platform(&self) -> &'static str {
-        if self.windows { "Windows" } else { "Linux/UNIX" }
-    }
-
-    /// EC2's code for what its bill is made of.
-    pub fn usage_operation(&self) -> &'static str {
-        if self.windows {
-            "RunInstances:0002"
-        } else {
-            "RunInstances"
-        }
+    /// EC2's `PlatformDetails`, and its code for what its bill is made of.
+    pub fn platform(&self) -> (&'static str, &'static str) {
+        platform(self.windows)
     }
 
     /// How far its detailed monitoring is, in EC2's words.

@@ -37,8 +37,8 @@ pub(super) const OWN: &[Field<Instance>] = &[
     ("hypervisor", |_| vec!["xen".to_owned()]),
     ("virtualization-type", |_| vec!["hvm".to_owned()]),
     ("platform", |i| some(i.windows.then(|| "windows".to_owned()))),
-    ("platform-details", |i| vec![i.platform().to_owned()]),
-    ("usage-operation", |i| vec![i.usage_operation().to_owned()]),
+    ("platform-details", |i| vec![i.platform().0.to_owned()]),
+    ("usage-operation", |i| vec![i.platform().1.to_owned()]),
     ("product-code", |i| i.product_codes.clone()),
     ("root-device-name", |i| vec![i.root_device.clone()]),
     ("root-device-type", |i| {

@@ -5,7 +5,9 @@ use super::super::api::ApiError;
 use super::super::image::Image;
 use super::super::instance::{Scope, State};
 use super::super::tags::check_tags;
-use super::{InstanceType, LaunchData, Metadata, MetadataSpec, RunInstances, Settings, Spot, vcpus_of};
+use super::{
+    InstanceType, LaunchData, Metadata, MetadataSpec, PlacementSpec, RunInstances, Settings, Spot, vcpus_of,
+};
 
 /// User data may have so many bytes before it is encoded.
 const USER_DATA_MAX: usize = 16_384;
@@ -28,7 +30,16 @@ pub(super) fn data(data: &LaunchData) -> Result<(), ApiError> {
     metadata(&data.metadata)?;
     shutdown_behavior(data.shutdown_behavior.as_deref())?;
     credits(data.cpu_credits.as_deref())?;
-    one_of("Tenancy", data.placement.tenancy.as_deref(), &["default"])?;
+    placement(&data.placement)?;
+    let is_public = data
+        .interfaces
+        .iter()
+        .any(|e| e.associate_public_ip == Some(true));
+    if is_public && data.interfaces.len() > 1 {
+        let text = "The associatePublicIPAddress parameter cannot be specified when launching with multiple network \
+                    interfaces.";
+        return Err(ApiError::new("InvalidParameterCombination", text));
+    }
     if let Some(market) = &data.market {
         one_of("MarketType", market.kind.as_deref(), &["spot"])?;
         one_of(
@@ -44,6 +55,19 @@ pub(super) fn data(data: &LaunchData) -> Result<(), ApiError> {
         }
     }
     Ok(())
+}
+
+/// Shared hardware is all that is modelled, and no placement group can be made here, so that none exists.
+fn placement(wanted: &PlacementSpec) -> Result<(), ApiError> {
+    if let Some(name) = &wanted.group_name {
+        let text = format!("The placement group '{name}' is unknown.");
+        return Err(ApiError::new("InvalidPlacementGroup.Unknown", text));
+    }
+    match wanted.tenancy.as_deref() {
+        None | Some("default") => Ok(()),
+        Some(other @ ("dedicated" | "host")) => Err(ApiError::not_modelled(format!("tenancy {other:?}"))),
+        other => one_of("Tenancy", other, &["default", "dedicated", "host"]),
+    }
 }
 
 /// # Errors
@@ -63,6 +87,17 @@ pub(super) fn credits(value: Option<&str>) -> Result<(), ApiError> {
 pub(super) fn for_type(kind: &InstanceType, data: &LaunchData) -> Result<(), ApiError> {
     if data.cpu_credits.is_some() && !kind.burstable {
         return Err(super::tune::no_credits(&kind.name));
+    }
+    let (cores, threads) = kind.cpu();
+    let is_too_much = data.cpu.core_count.is_some_and(|n| n == 0 || n > cores)
+        || data.cpu.threads_per_core.is_some_and(|n| n == 0 || n > threads);
+    if is_too_much {
+        let text = format!(
+            "The specified CPU options are not supported by the instance type {}, which has {cores} cores with {threads} \
+             threads each.",
+            kind.name
+        );
+        return Err(ApiError::new("InvalidParameterValue", text));
     }
     if data.ebs_optimized == Some(true) && kind.ebs_optimized_support() == "unsupported" {
         let text = "EBS-optimized instances are not supported for your requested configuration. Please check the \

@@ -314,6 +314,10 @@ impl World {
     ) -> Result<Vec<(String, NewVolume, bool)>, ApiError> {
         let mut volumes = Vec::new();
         for device in super::super::device::merged(&image.devices, &data.block_devices) {
+            if device.ebs.is_none() && device.virtual_name.is_none() {
+                let text = "The request must contain the parameter size or snapshotId";
+                return Err(ApiError::new("MissingParameter", text));
+            }
             if let Some(ebs) = &device.ebs {
                 // Who may launch the image may use its snapshots, though they are shared with nobody.
                 let is_images = image.snapshots().any(|id| ebs.snapshot.as_deref() == Some(id));
