@@ -4,6 +4,7 @@
 //! it decides nothing that AWS would decide.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -172,6 +173,31 @@ impl Cloud {
         self.lock().oracle.excuse(instance);
     }
 
+    /// A process begins.
+    pub fn life_began(&self, life: u32) {
+        let now = self.clock.now();
+        self.lock().oracle.life_began(now, life);
+    }
+
+    /// A process is gone, however it ended.
+    pub fn life_ended(&self, life: u32) {
+        let now = self.clock.now();
+        self.lock().oracle.life_ended(now, life);
+    }
+
+    /// The store that the replicas share has taken this life's claim of a service's lease, or its renewal, which was sent at
+    /// `asked`.
+    pub fn lease_taken(&self, life: u32, service: &str, asked: Timestamp) {
+        let now = self.clock.now();
+        self.lock().oracle.lease_taken(now, life, service, asked);
+    }
+
+    /// This life has given up a service's lease.
+    pub fn lease_given_up(&self, life: u32, service: &str) {
+        let now = self.clock.now();
+        self.lock().oracle.lease_given_up(now, life, service);
+    }
+
     /// A life has opened its journal, and this is in it.
     pub(super) fn journal_opened(&self, life: u32, rows: Vec<IntentRow>) {
         let now = self.clock.now();
@@ -229,9 +255,14 @@ impl Cloud {
             .count()
     }
 
-    /// One hash over all calls so far: equal for equal runs.
+    /// One hash over all calls, the world's log and every message so far, and how the world is now: equal for equal runs.
     pub fn trace_hash(&self) -> String {
-        self.lock().trace.hash()
+        self.lock().hash()
+    }
+
+    /// A folder of this run alone, whose name in a message makes no difference to [`Cloud::trace_hash`].
+    pub fn disregard_folder(&self, folder: &Path) {
+        self.lock().folders.push(folder.to_string_lossy().into_owned());
     }
 
     /// The calls and the world's log in one story, for a test that failed.

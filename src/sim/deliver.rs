@@ -231,6 +231,9 @@ impl State {
                 self.world.receive(self.world.now(), &request.host, post)
             }
         };
+        if let Some(WebhookAnswer::Hang | WebhookAnswer::Slow(_)) = answer {
+            self.oracle.disturbed(self.world.now(), &request.host, true);
+        }
         let plain = |status: u16, header: Option<(&str, String)>, body: &str| Delivery::Answer {
             response: HttpResponse {
                 status,

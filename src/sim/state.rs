@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) oracle: Oracle,
     pub(super) rng: fastrand::Rng,
     pub(super) instant: Option<(Instant, u32)>,
+    /// Folders of this run alone, which messages may name: left out of everything that two runs are compared by.
+    pub(super) folders: Vec<String>,
 }
 
 impl State {
@@ -73,6 +75,7 @@ impl State {
             // Latencies draw from their own numbers, so that a further call leaves the world's course alone.
             rng: fastrand::Rng::with_seed(seed ^ 0x6c61_7465_6e63_7921),
             instant: None,
+            folders: Vec::new(),
         }
     }
 
@@ -83,15 +86,37 @@ impl State {
         trace.forget();
         *self = Self {
             trace,
+            folders: std::mem::take(&mut self.folders),
             ..Self::new(seed, world)
         };
+    }
+
+    /// One hash over all calls, the world's log, every message and how the world is in the end: equal for equal runs.
+    pub(super) fn hash(&self) -> String {
+        let log = self.world.log();
+        let happened = log.iter().map(ToString::to_string);
+        let told = self.world.all_posts().map(|(host, post)| {
+            let body = self.impersonal(&post.body);
+            format!("{host} {} {} {:?} {body}", post.at, post.method, post.status)
+        });
+        let end = [format!("{} {}", log.written(), self.world.summary())];
+        self.trace.hash(happened.chain(told).chain(end))
+    }
+
+    /// A text as every run with this seed has it.
+    fn impersonal(&self, text: &str) -> String {
+        let folders = self.folders.iter();
+        folders.fold(text.to_owned(), |text, folder| text.replace(folder.as_str(), "~"))
     }
 
     /// A call leaves its sender at `now`: its number in the trace.
     pub(super) fn begin(&mut self, now: Timestamp, actor: Actor, call: u64, parcel: &mut Parcel) -> u64 {
         parcel.sent = now;
         let account = parcel.account(&self.world);
-        let (params, params_hash) = trace::abridge(&parcel.params());
+        let (params, params_hash) = match &parcel.endpoint {
+            Some(_) => trace::abridge(&parcel.params()),
+            None => trace::abridge(&self.impersonal(&parcel.params())),
+        };
         self.trace.begin(CallRecord {
             number: 0,
             call,

@@ -1,4 +1,5 @@
-//! Every call of a run: to enumerate crash points from, and to compare two runs by one hash.
+//! Every call of a run: to enumerate crash points from, and to compare two runs by one hash, which is over everything else
+//! that happened as well.
 
 use std::fmt;
 
@@ -143,13 +144,14 @@ impl Trace {
         &self.calls
     }
 
-    /// SHA-256 over action, sorted parameters, virtual times and outcome of each call, in hexadecimal.
-    pub(super) fn hash(&self) -> String {
+    /// SHA-256 over action, sorted parameters, virtual times and outcome of each call, and then over `more`, in hexadecimal.
+    pub(super) fn hash(&self, more: impl Iterator<Item = String>) -> String {
         let mut hash = Sha256::new();
         for call in &self.calls {
             let ended = call.ended.map(Timestamp::as_nanosecond);
             hash.update(format!("{call} {} {ended:?}\n", call.params_hash));
         }
+        more.for_each(|line| hash.update(line + "\n"));
         hexadecimal(&hash.finalize())
     }
 }

@@ -1,4 +1,4 @@
-//! What its calls cost: S21 and a part of S22, judged at every call that arrives.
+//! What its calls cost: S21 and a part of S22 and L5, judged at every call that arrives.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::HOUR;
 use super::case::Arrival;
 use super::tally::Findings;
+use crate::sim::world::{State, later};
 
 /// The part of AWS's grant that the controller may use in the steady state.
 const SHARE: f64 = 0.25;
@@ -18,13 +19,40 @@ const SLACK: f64 = 1.0;
 /// Calls of one life within a minute: what a pass over the largest account needs, several times over.
 const CALLS_PER_MINUTE_MAX: usize = 3_000;
 
-/// How full the controller's share of each of AWS's buckets is.
+/// How full a share of each of AWS's buckets is: account, region, bucket.
+#[derive(Debug, Default)]
+struct Shares(BTreeMap<(String, String, &'static str), (f64, Timestamp)>);
+
+impl Shares {
+    /// A call takes its price. Returns the buckets with a debt of more than so many whole shares; more than one share beyond
+    /// that is not carried on, as the largest burst is forgiven.
+    fn take(&mut self, arrival: &Arrival, debt: f64) -> Vec<(&'static str, f64)> {
+        let (now, caller) = (arrival.world.now(), &arrival.request.caller);
+        let mut overdrawn = Vec::new();
+        for (bucket, capacity, refill_per_second, cost) in arrival.world.price(&arrival.request.operation) {
+            let full = (capacity * SHARE).max(1.25);
+            let key = (caller.account.clone(), caller.region.clone(), bucket);
+            let (level, at) = self.0.get(&key).copied().unwrap_or((full, now));
+            let elapsed = now.duration_since(at).as_secs_f64().max(0.0);
+            let level = (level + elapsed * refill_per_second * SHARE).min(full) - cost.min(full);
+            if level < -full * debt - SLACK {
+                overdrawn.push((bucket, level));
+            }
+            self.0.insert(key, (level.max(-full * (debt + 1.0)), now));
+        }
+        overdrawn
+    }
+}
+
+/// What the controller takes of AWS's grants.
 #[derive(Debug, Default)]
 pub(super) struct Purse {
-    levels: BTreeMap<(String, String, &'static str), (f64, Timestamp)>,
+    shares: Shares,
     mutated: BTreeMap<String, Timestamp>,
     lives: BTreeMap<u32, Timestamp>,
     calls: VecDeque<Timestamp>,
+    /// The latest life that began after another one, and what it has of each bucket when none of it was used before.
+    heir: (u32, Shares),
 }
 
 impl Purse {
@@ -39,20 +67,31 @@ impl Purse {
         if arrival.request.operation.is_mutation() {
             self.mutated.insert(caller.account.clone(), now);
         }
-        let mut overdrawn = Vec::new();
-        for (bucket, capacity, refill_per_second, cost) in arrival.world.price(&arrival.request.operation) {
-            let full = (capacity * SHARE).max(1.25);
-            let key = (caller.account.clone(), caller.region.clone(), bucket);
-            let (level, at) = self.levels.get(&key).copied().unwrap_or((full, now));
-            let elapsed = now.duration_since(at).as_secs_f64().max(0.0);
-            let level = (level + elapsed * refill_per_second * SHARE).min(full) - cost.min(full);
-            if level < -SLACK {
-                overdrawn.push((bucket, level));
-            }
-            // A debt of more than a whole share is not carried on, as the largest burst is forgiven.
-            self.levels.insert(key, (level.max(-full), now));
+        self.shares.take(arrival, 0.0)
+    }
+
+    /// The buckets that a process overdraws by a whole share more than its own, in its beginning after another one, with
+    /// nothing to do but look. `None`: it is no such moment.
+    pub(super) fn wave(&mut self, arrival: &Arrival) -> Option<Vec<(&'static str, f64)>> {
+        let (now, account) = (arrival.world.now(), &arrival.request.caller.account);
+        let began = *self.lives.get(&arrival.incarnation)?;
+        let is_heir = self.lives.keys().any(|life| *life < arrival.incarnation);
+        let has_acted = self
+            .mutated
+            .get(account)
+            .is_some_and(|at| later(*at, STEADY_AFTER) > now);
+        if arrival.dry_run || !is_heir || has_acted || later(began, STEADY_AFTER) < now {
+            return None;
         }
-        overdrawn
+        if self.heir.0 != arrival.incarnation {
+            self.heir = (arrival.incarnation, Shares::default());
+        }
+        let overdrawn = self.heir.1.take(arrival, 1.0);
+        // Whoever has something to start looks past its share.
+        let is_down = |state: State| matches!(state, State::Stopped | State::Stopping | State::Pending);
+        let mut instances = arrival.world.instances();
+        let is_busy = instances.any(|i| is_down(i.state) && i.scope.account == *account);
+        (!is_busy).then_some(overdrawn)
     }
 
     fn is_steady(&self, arrival: &Arrival) -> bool {
@@ -80,9 +119,37 @@ pub(super) fn s21_budget(
     }
 }
 
+/// A process that resumes makes no wave: with nothing to heal, its looks take no more than twice its share.
+pub(super) fn l5_no_wave(overdrawn: &[(&'static str, f64)], arrival: &Arrival, findings: &mut Findings) {
+    findings.require(overdrawn.is_empty(), || {
+        let name = arrival.request.operation.name();
+        format!("a process that has just begun takes more than twice its share: {overdrawn:?} at {name}")
+    });
+}
+
 /// Calls within a minute have an upper bound, whatever happens.
 pub(super) fn s22_calls(purse: &Purse, findings: &mut Findings) {
     findings.require(purse.calls.len() <= CALLS_PER_MINUTE_MAX, || {
         format!("{} calls within a minute", purse.calls.len())
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_calls_within_a_minute_than_any_account_needs_are_too_many() {
+        let judged = |calls: usize| {
+            let purse = Purse {
+                calls: std::iter::repeat_n(Timestamp::UNIX_EPOCH, calls).collect(),
+                ..Purse::default()
+            };
+            let mut findings = Findings::default();
+            s22_calls(&purse, &mut findings);
+            (findings.evaluations, findings.broken.len())
+        };
+        assert_eq!(judged(CALLS_PER_MINUTE_MAX), (1, 0));
+        assert_eq!(judged(CALLS_PER_MINUTE_MAX + 1), (1, 1));
+    }
 }

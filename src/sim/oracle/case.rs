@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use super::breaker::Meltdowns;
 use super::declared::{Declared, Service};
 use super::journal::Books;
+use super::lives::Lives;
 use super::replace::Creation;
+use super::resume::Resumption;
 use super::{HOUR, LOOK_AGE_MAX, breaker, step};
 use crate::sim::world::api::{Answer, ApiError, Operation, Refusal, Request, Response};
 use crate::sim::world::{Instance, State, World, earlier};
@@ -98,6 +100,8 @@ pub(super) struct Memory {
     pub(super) meltdowns: Meltdowns,
     /// When a mutation of the instance last took effect.
     pub(super) own_writes: BTreeMap<String, Timestamp>,
+    /// Instances that the controller has disrupted, or launched another one for.
+    pub(super) repairs: BTreeSet<String>,
     /// Life: when the pause parameter was last read, and whether that told anything.
     pub(super) pause_reads: BTreeMap<u32, (Timestamp, bool)>,
     /// When the controller last started an instance that a person had stopped.
@@ -110,11 +114,19 @@ pub(super) struct Memory {
     pub(super) tries: BTreeMap<String, usize>,
     /// What must never be seen.
     pub(super) secrets: BTreeSet<String>,
+    /// The processes, and the leases that they hold.
+    pub(super) lives: Lives,
+    pub(super) resumption: Resumption,
     /// Quarantine of this service was last ended then: by a person, or by another policy.
     pub(super) released: BTreeMap<String, Timestamp>,
 }
 
 impl Memory {
+    /// A mutation that disrupts or launches arrives; it concerns these.
+    pub(super) fn begun(&mut self, ids: &[&str]) {
+        self.repairs.extend(ids.iter().map(|id| (*id).to_owned()));
+    }
+
     /// A mutation arrives.
     pub(super) fn sent(&mut self, arrival: &Arrival, declared: &Declared) {
         let now = arrival.world.now();
@@ -124,6 +136,7 @@ impl Memory {
         let account = arrival.request.caller.account.clone();
         self.mutations.push_back((arrival.sent, account));
         self.creations.extend(Creation::of(arrival));
+        self.resumption.sent(arrival);
         let mut services = Vec::new();
         let is_start = matches!(arrival.request.operation, Operation::StartInstances { .. });
         let poisoned = |id: &str| arrival.world.instance(id).is_some_and(|i| i.poison.is_some());
@@ -154,6 +167,9 @@ impl Memory {
 
     /// The world answered, and the controller can read it.
     pub(super) fn shown(&mut self, arrival: &Arrival, response: &Response, declared: &Declared) {
+        if let Ok(answer) = response {
+            self.resumption.shown(arrival, answer);
+        }
         if let Ok(Answer::Instances { items, .. }) = response {
             for instance in items {
                 self.looks

@@ -28,6 +28,8 @@ pub struct Declared {
     pub interval: Duration,
     /// Config's `breaker`: percent, and at least so many.
     pub breaker: (usize, usize),
+    /// Policy files, by name, that cannot be taken as they are; what they last said is in force.
+    pub refused: Vec<String>,
     /// Several replicas run, and a lease decides which of them acts.
     pub lease: Option<LeaseRule>,
 }
@@ -41,6 +43,7 @@ impl Default for Declared {
             pauses: Vec::new(),
             interval: MINUTE,
             breaker: (20, 3),
+            refused: Vec::new(),
             lease: None,
         }
     }
@@ -77,6 +80,8 @@ pub struct Service {
     pub heal: Heal,
     /// `replace.keep` and `replace.retain`; `None`: nothing is ever launched.
     pub replace: Option<Replace>,
+    /// The host of the webhook where people are told of it; `None`: nobody is told, or it is not known where.
+    pub channel: Option<String>,
 }
 
 /// The disruptive part of `heal`: whether something is done at all, and after which grace. `None`: alert.
@@ -172,12 +177,19 @@ impl Service {
             min_healthy: 1,
             heal: Heal::default(),
             replace: None,
+            channel: None,
         }
     }
 
-    /// The slots of this service that select the instance.
+    /// The slots of this service that the instance counts in: those that select it, unless it is retired.
     pub(super) fn slots_of(&self, instance: &Instance) -> impl Iterator<Item = &Slot> {
-        let is_here = self.scope == instance.scope && instance.tag("keepgreen:retired").is_none();
+        let is_retired = instance.tag("keepgreen:retired").is_some();
+        self.claims_of(instance).filter(move |_| !is_retired)
+    }
+
+    /// The slots of this service that select the instance, retired or not.
+    fn claims_of(&self, instance: &Instance) -> impl Iterator<Item = &Slot> {
+        let is_here = self.scope == instance.scope;
         self.slots
             .iter()
             .filter(move |slot| is_here && slot.selects(instance))
@@ -242,6 +254,13 @@ impl Declared {
         self.services
             .iter()
             .flat_map(move |service| service.slots_of(instance).map(move |slot| (service, slot)))
+    }
+
+    /// Every slot that selects the instance, retired or not.
+    pub(super) fn claims_of<'a>(&'a self, instance: &'a Instance) -> impl Iterator<Item = &'a Slot> {
+        self.services
+            .iter()
+            .flat_map(move |service| service.claims_of(instance))
     }
 
     /// The one service and slot that the instance belongs to.

@@ -1,4 +1,4 @@
-//! What the journal says: S5, S23 and L5. Its rows are read from the file right after each commit, as plain data, and held
+//! What the journal says: S5 and S23. Its rows are read from the file right after each commit, as plain data, and held
 //! against the calls that really arrived.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,9 +9,6 @@ use jiff::Timestamp;
 use super::case::{Arrival, Case};
 use super::step;
 use super::tally::Findings;
-
-/// For so long after its beginning a life counts as one that resumes.
-const RESUMING: Duration = Duration::from_secs(600);
 
 /// One intent, as the journal's file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +158,18 @@ impl Books {
     fn is_read(&self, arrival: &Arrival) -> bool {
         self.lives.contains_key(&arrival.incarnation)
     }
+
+    /// When the life that sends this began, if another one was before it.
+    pub(super) fn resumed(&self, arrival: &Arrival) -> Option<Timestamp> {
+        let began = self.lives.get(&arrival.incarnation)?;
+        let has_predecessor = self.lives.keys().any(|life| *life < arrival.incarnation);
+        has_predecessor.then_some(*began)
+    }
+
+    /// When the intent that this mutation carries out had become durable.
+    pub(super) fn decided(&self, arrival: &Arrival) -> Option<Timestamp> {
+        self.intent_of(arrival).map(|known| known.durable)
+    }
 }
 
 /// A durable intent before each mutation, and one mutation for each.
@@ -175,21 +184,5 @@ pub(super) fn s5_write_ahead(case: &Case, findings: &mut Findings) {
             operation.name(),
             step::concerned(case.arrival)
         )
-    });
-}
-
-/// A process that begins after another one replays nothing: what it sends, it has decided itself.
-pub(super) fn l5_resume(case: &Case, findings: &mut Findings) {
-    let (books, arrival) = (case.books, case.arrival);
-    let Some(began) = books.lives.get(&arrival.incarnation) else {
-        return;
-    };
-    let has_predecessor = books.lives.keys().any(|life| *life < arrival.incarnation);
-    if !has_predecessor || *began + RESUMING < arrival.sent {
-        return;
-    }
-    let durable = books.intent_of(arrival).map(|known| known.durable);
-    findings.require(durable.is_none_or(|durable| durable >= *began), || {
-        format!("the intent was there before this life began at {began}")
     });
 }

@@ -11,22 +11,28 @@
 //! - [`tally`]: names, counts, violations; [`awaits`]: which invariants cannot be tested yet, and why.
 //! - [`declared`]: what the policies say; `case`: what a function gets to see.
 //! - `step`: what a mutation does to what serves.
-//! - `ours`, `floor`, `breaker`, `replace`, `order`, `pause`, `journal`: judged as each mutation arrives, and as the journal changes.
+//! - `ours`, `harm`, `floor`, `breaker`, `replace`, `order`, `caps`, `pause`, `journal`: judged as each mutation arrives, and as the journal changes.
 //! - `secrets`, `budget`: judged at every call; `surroundings`: once a life is over.
-//! - `liveness`, `watch`: judged as time passes, and at the end.
+//! - `lives`: who lives and holds which lease; `resume`: what comes after a standstill.
+//! - `liveness`, `watch`, `alerts`: judged as time passes, and at the end.
 
+mod alerts;
 pub mod awaits;
 mod breaker;
 mod budget;
+mod caps;
 mod case;
 pub mod declared;
 mod floor;
+mod harm;
 mod journal;
 mod liveness;
+mod lives;
 mod order;
 mod ours;
 mod pause;
 mod replace;
+mod resume;
 mod secrets;
 mod step;
 mod surroundings;
@@ -38,6 +44,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::alerts::Alerts;
 use self::budget::Purse;
 pub(super) use self::case::Arrival;
 use self::case::{Case, Memory};
@@ -77,19 +84,20 @@ const AT_MUTATIONS: &[(&str, Check)] = &[
     ("S5 Write-ahead", journal::s5_write_ahead),
     ("S6 Floor", floor::s6_floor),
     ("S7 Replace order", replace::s7_replace_order),
-    ("S8 Do no harm", ours::s8_do_no_harm),
+    ("S8 Do no harm", harm::s8_do_no_harm),
     ("S9 Absence is not gone", replace::s9_absence_is_not_gone),
     ("S10 Unknown is not false", floor::s10_unknown_is_not_false),
-    ("S11 Caps", order::s11_caps),
+    ("S11 Caps", caps::s11_caps),
     ("S12 Breaker", breaker::s12_breaker),
     ("S13 Pause", order::s13_pause),
+    ("S14 Lease", lives::s14_lease),
     ("S15 One writer", order::s15_one_writer),
     ("S16 Freshness", order::s16_freshness),
     ("S17 Legal transitions", ours::s17_legal_transitions),
     ("S18 Others' intent", ours::s18_others_intent),
     ("S19 Colours", floor::s19_colours),
     ("S20 Nothing lost, nothing left", replace::s20_nothing_lost),
-    ("L5 Resume", journal::l5_resume),
+    ("L5 Resume", resume::l5_resume),
 ];
 
 /// Judged at every call that arrives, reads too.
@@ -106,6 +114,7 @@ pub(super) struct Oracle {
     books: Books,
     purse: Purse,
     looks: Looks,
+    alerts: Alerts,
     stalls: Vec<Stall>,
     watch: Watch,
     tally: Tally,
@@ -117,8 +126,9 @@ impl Oracle {
         for service in &declared.services {
             self.memory.released.insert(service.name.clone(), now);
         }
+        self.alerts.declared(&declared);
         self.declared.declare(now, declared);
-        self.looks.jolt(now);
+        self.jolted(now);
     }
 
     /// Somebody ended the quarantine of a service.
@@ -186,10 +196,14 @@ impl Oracle {
             memory: &self.memory,
             books: &self.books,
         };
+        let is_repair = !step::disrupted(&case).is_empty() || step::is_launch(&case);
         let groups: Vec<String> = step::lost_targets(&case)
             .into_iter()
             .map(|(group, _)| group.arn.clone())
             .collect();
+        if is_repair {
+            self.memory.begun(&step::concerned(arrival));
+        }
         if !groups.is_empty() {
             self.memory.disrupting.insert(arrival.number, groups);
         }
@@ -201,6 +215,11 @@ impl Oracle {
         let (mut s21, mut s22) = (Findings::default(), Findings::default());
         budget::s21_budget(&self.purse, arrival, &overdrawn, &mut s21);
         budget::s22_calls(&self.purse, &mut s22);
+        if let Some(overdrawn) = self.purse.wave(arrival) {
+            let mut l5 = Findings::default();
+            budget::l5_no_wave(&overdrawn, arrival, &mut l5);
+            self.tally.take("L5 Resume", now, arrival.number, l5);
+        }
         self.tally.take("S21 Budget", now, arrival.number, s21);
         self.tally.take("S22 Bounded", now, arrival.number, s22);
     }
@@ -208,7 +227,35 @@ impl Oracle {
     /// A life has opened its journal, and this is in it.
     pub(super) fn journal_opened(&mut self, now: Timestamp, life: u32, rows: Vec<IntentRow>) {
         self.books.opened(now, life, rows);
-        self.looks.jolt(now);
+        self.jolted(now);
+    }
+
+    /// A process begins.
+    pub(super) fn life_began(&mut self, now: Timestamp, life: u32) {
+        self.memory.lives.began(now, life);
+    }
+
+    /// A process is gone.
+    pub(super) fn life_ended(&mut self, now: Timestamp, life: u32) {
+        self.memory.lives.ended(now, life);
+    }
+
+    /// A claim or renewal of a lease, sent at `asked`, is taken.
+    pub(super) fn lease_taken(&mut self, now: Timestamp, life: u32, service: &str, asked: Timestamp) {
+        let mut l4 = Findings::default();
+        let rule = self.declared.newest().lease;
+        self.memory
+            .lives
+            .taken((now, rule), life, service, asked, &mut l4);
+        self.tally.take("L4 Takeover", now, 0, l4);
+    }
+
+    /// A lease is given up, which must not be before the calls under it have settled.
+    pub(super) fn lease_given_up(&mut self, now: Timestamp, life: u32, service: &str) {
+        let mut s15 = Findings::default();
+        order::s15_settled(&self.memory, service, &mut s15);
+        self.tally.take("S15 One writer", now, 0, s15);
+        self.memory.lives.given_up(life, service);
     }
 
     /// A transaction is durable, after which these are the journal's latest intents.
@@ -232,6 +279,7 @@ impl Oracle {
     /// Clocks, disk, process: something of the controller's surroundings has changed.
     pub(super) fn jolted(&mut self, now: Timestamp) {
         self.looks.jolt(now);
+        self.alerts.jolt();
     }
 
     /// A life is over, and this is what it left.
@@ -313,9 +361,12 @@ impl Oracle {
             memory: &self.memory,
             books: &self.books,
         };
-        let (mut l2, mut l3) = (Findings::default(), Findings::default());
+        let (mut l2, mut l3, mut l6) = (Findings::default(), Findings::default(), Findings::default());
         match response {
-            Ok(answer) => self.looks.shown(&case, answer, &mut l2, &mut l3),
+            Ok(answer) => {
+                self.looks.shown(&case, answer, &mut l2, &mut l3);
+                self.alerts.shown(&self.looks, &case, answer, &mut l6);
+            }
             Err(error) if case::is_absence(error) => {}
             Err(_) => {
                 let account = &arrival.request.caller.account;
@@ -326,6 +377,7 @@ impl Oracle {
             .take("L2 Prompt start", arrival.world.now(), arrival.number, l2);
         self.tally
             .take("L3 Isolation", arrival.world.now(), arrival.number, l3);
+        self.tally.take("L6 One alert", arrival.world.now(), 0, l6);
     }
 
     /// Time has passed.
@@ -352,7 +404,12 @@ impl Oracle {
         );
         self.tally.take("L1 Eventually stable", world.now(), 0, findings);
         let (mut l6, mut l7) = (Findings::default(), Findings::default());
-        watch::l6_one_alert(&self.looks, world, &mut l6);
+        let declared = self.declared.newest();
+        alerts::l6_told_once(&self.looks, world, declared, &mut l6);
+        self.alerts.end(&self.looks, world, declared, &mut l6);
+        let mut l4 = Findings::default();
+        lives::l4_takeover(&self.memory.lives, world.now(), declared.lease, &mut l4);
+        self.tally.take("L4 Takeover", world.now(), 0, l4);
         surroundings::l7_stalled_loop(&self.stalls, HEARTBEAT_HOST, world, &mut l7);
         self.tally.take("L6 One alert", world.now(), 0, l6);
         self.tally.take("L7 Stalled loop", world.now(), 0, l7);

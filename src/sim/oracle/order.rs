@@ -1,60 +1,8 @@
-//! One after the other, on a fresh look, within the caps: S11, S13, S15, S16, judged at every mutation that arrives.
+//! One after the other, on a fresh look: S13, S15, S16, judged at every mutation that arrives.
 
-use super::case::{Attempt, Case};
+use super::case::{Case, Memory};
 use super::tally::Findings;
-use super::{DAY, HOUR, LOOK_AGE_MAX, PAUSE_DELAY_MAX, pause, step};
-use crate::sim::world::api::Operation;
-
-/// Mutations per account and hour, over all lives of the controller; failed attempts per incident and per day.
-pub(super) fn s11_caps(case: &Case, findings: &mut Findings) {
-    if let Some(cap) = case.declared.mutations_per_hour {
-        let account = &case.arrival.request.caller.account;
-        let since = case.arrival.sent - HOUR;
-        let mutations = case.memory.mutations.iter();
-        let sent = mutations.filter(|(at, of)| *at > since && of == account).count() + 1;
-        findings.require(sent <= cap, || {
-            format!("{sent} mutations within an hour in {account}; the cap is {cap}")
-        });
-    }
-    if matches!(case.operation(), Operation::StartInstances { .. }) {
-        s11_attempts(case, findings);
-    }
-}
-
-fn s11_attempts(case: &Case, findings: &mut Findings) {
-    for id in case.operation().subjects() {
-        let Some(instance) = case.world().instance(id) else {
-            continue;
-        };
-        let Some((service, _)) = case.declared.owner_of(instance) else {
-            continue;
-        };
-        let Some(attempts) = case.memory.attempts.get(id) else {
-            continue;
-        };
-        let now = case.now();
-        // Whoever ends a quarantine forgives what led to it; and each service has its own incidents.
-        let released = case.memory.released.get(&service.name);
-        let counts =
-            |a: &&Attempt| a.service.as_ref() == Some(&service.name) && released.is_none_or(|at| a.at > *at);
-        let of_day = attempts.iter().filter(counts);
-        let of_day = of_day.filter(|a| a.failed && a.at + DAY > now).count();
-        findings.require(of_day < service.attempts_per_day, || {
-            format!(
-                "{id}: {of_day} starts failed within a day; the limit is {}",
-                service.attempts_per_day
-            )
-        });
-        let row = attempts.iter().rev().filter(counts);
-        let row = row.take_while(|a| a.is_for_nothing()).count();
-        findings.require(row < service.attempts, || {
-            format!(
-                "{id}: {row} starts failed in a row; the limit is {}",
-                service.attempts
-            )
-        });
-    }
-}
+use super::{LOOK_AGE_MAX, PAUSE_DELAY_MAX, pause, step};
 
 /// Nothing is sent later than a second after a pause became readable, nor on an unreadable or old reading of it.
 pub(super) fn s13_pause(case: &Case, findings: &mut Findings) {
@@ -90,6 +38,16 @@ pub(super) fn s15_one_writer(case: &Case, findings: &mut Findings) {
             )
         });
     }
+}
+
+/// A lease is given up only after every call under it is answered, or nobody waits for its answer any more.
+pub(super) fn s15_settled(memory: &Memory, service: &str, findings: &mut Findings) {
+    let mut in_flight = memory.in_flight.iter();
+    let open = in_flight.find(|(_, names)| names.iter().any(|name| name == service));
+    findings.require(open.is_none(), || {
+        let call = open.map_or(0, |(call, _)| *call);
+        format!("the lease of service {service} is given up, and call {call} on it has not been answered yet")
+    });
 }
 
 /// Each instance was shown by a look younger than 5 s, which includes every earlier own write.

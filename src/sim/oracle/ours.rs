@@ -1,4 +1,4 @@
-//! Whose it is and what it is: S1, S2, S8, S17, S18, S24, judged at every mutation that arrives.
+//! Whose it is and what it is: S1, S2, S17, S18, S24, judged at every mutation that arrives.
 
 use std::time::Duration;
 
@@ -17,10 +17,13 @@ pub(super) fn s1_ownership(case: &Case, findings: &mut Findings) {
         if step::is_launch(case) && lives.is_empty() {
             continue;
         }
-        let counts: Vec<usize> = lives
-            .iter()
-            .map(|i| case.declared.services_of(i).count())
-            .collect();
+        // What was retired is of no slot any more, and may still be brought to its end.
+        let ends = matches!(case.operation(), Operation::TerminateInstances { .. });
+        let slots_of = |i: &Instance| match ends {
+            true => case.declared.claims_of(i).count(),
+            false => case.declared.services_of(i).count(),
+        };
+        let counts: Vec<usize> = lives.iter().map(|i| slots_of(i)).collect();
         findings.require(counts.contains(&1), || {
             format!("{id} matches {counts:?} slots; a mutation needs exactly one")
         });
@@ -50,8 +53,8 @@ pub(super) fn s2_identity(case: &Case, findings: &mut Findings) {
     }
 }
 
-/// Start only what is stopped, is no Spot instance and is no member of an Auto Scaling group; terminate nothing that is
-/// none of the policies'.
+/// Start only what is stopped; touch no Spot instance and no member of an Auto Scaling group; terminate nothing that is
+/// protected from it. (That it is the policies' is S1.)
 pub(super) fn s17_legal_transitions(case: &Case, findings: &mut Findings) {
     for (id, lives) in case.named() {
         if lives.is_empty() {
@@ -66,6 +69,10 @@ pub(super) fn s17_legal_transitions(case: &Case, findings: &mut Findings) {
                 group.unwrap_or_default()
             )
         });
+        if matches!(case.operation(), Operation::TerminateInstances { .. }) {
+            let is_protected = lives.iter().all(|i| i.settings.disable_api_termination);
+            findings.require(!is_protected, || format!("{id} has termination protection"));
+        }
         if matches!(case.operation(), Operation::StartInstances { .. }) {
             let states: Vec<&str> = lives.iter().map(|i| i.state.name()).collect();
             findings.require(lives.iter().any(|i| i.state == State::Stopped), || {
@@ -194,13 +201,5 @@ pub(super) fn s24_dry_run(case: &Case, findings: &mut Findings) {
         findings.require(!case.operation().is_write(), || {
             format!("{} was sent by a dry run", case.operation().name())
         });
-    }
-}
-
-/// No running instance is stopped or terminated: nothing in this version has a reason to.
-pub(super) fn s8_do_no_harm(case: &Case, findings: &mut Findings) {
-    if let Operation::StopInstances { ids, .. } | Operation::TerminateInstances { ids, .. } = case.operation()
-    {
-        findings.require(false, || format!("{} on {ids:?}", case.operation().name()));
     }
 }

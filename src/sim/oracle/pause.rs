@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use super::case::Case;
 use crate::sim::world::{Instance, Parameter, later};
 
+/// The tag that pauses an instance.
+const TAG: &str = "keepgreen:pause";
+
 /// A pause that holds now.
 pub(super) struct Readable {
     pub(super) source: String,
@@ -48,14 +51,11 @@ pub(super) fn readable_since(case: &Case, instance: &Instance) -> Option<Readabl
             );
         }
     }
-    if let Some(tag) = instance.tags.get("keepgreen:pause") {
-        let until: Option<Timestamp> = tag.value.parse().ok();
-        if until.is_none_or(|until| case.now() < until) {
-            found.push(Readable {
-                source: "tag keepgreen:pause".to_owned(),
-                since: tag.since,
-            });
-        }
+    if let Some(tag) = instance.tags.get(TAG).filter(|_| tag_holds(instance, case.now())) {
+        found.push(Readable {
+            source: format!("tag {TAG}"),
+            since: tag.since,
+        });
     }
     let lag = case.arrival.world.staleness().reads_lag;
     let readable = found.into_iter().map(|pause| Readable {
@@ -65,8 +65,16 @@ pub(super) fn readable_since(case: &Case, instance: &Instance) -> Option<Readabl
     readable.min_by_key(|pause| pause.since)
 }
 
+/// Its tag pauses the instance: with a time, until then.
+pub(super) fn tag_holds(instance: &Instance, now: Timestamp) -> bool {
+    let until = |value: &str| value.parse::<Timestamp>().ok();
+    instance
+        .tag(TAG)
+        .is_some_and(|value| until(value).is_none_or(|until| now < until))
+}
+
 /// JSON with an `until` in the past has ended; any other content pauses.
-fn parameter_holds(parameter: &Parameter, now: Timestamp) -> bool {
+pub(super) fn parameter_holds(parameter: &Parameter, now: Timestamp) -> bool {
     let json: Option<serde_json::Value> = serde_json::from_str(&parameter.value).ok();
     let until = json
         .as_ref()

@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::case::Case;
 use super::step::{self, REPLACES, is_gone, param, place, replacements, tag_param, taken_down};
 use super::tally::Findings;
 use crate::sim::world::api::Operation;
-use crate::sim::world::{Health, Image, ImageState, Instance, State, earlier, interfaces, volumes};
+use crate::sim::world::{Health, Image, ImageState, Instance, State, earlier, interfaces, later, volumes};
 
 /// The repair that launched it.
 const REPAIR: &str = "keepgreen:repair";
@@ -158,8 +160,8 @@ pub(super) fn s7_replace_order(case: &Case, findings: &mut Findings) {
     }
 }
 
-/// Nothing is launched in the place of an instance of which the world knows nothing bad: that it was not shown, or that its
-/// image was not, is no fact.
+/// Nothing is launched in the place of an instance of which the world knows nothing bad, or not for long enough: that it was
+/// not shown, or that its image was not, is no fact.
 pub(super) fn s9_absence_is_not_gone(case: &Case, findings: &mut Findings) {
     if !step::is_launch(case) {
         return;
@@ -170,23 +172,38 @@ pub(super) fn s9_absence_is_not_gone(case: &Case, findings: &mut Findings) {
     let Some(instance) = case.world().instance(old) else {
         return;
     };
-    let is_image_dead = case
-        .world()
-        .image(&instance.image)
-        .is_none_or(|image| is_lost(instance, image));
-    findings.require(is_image_dead || step::known_bad(case, old), || {
-        format!(
-            "{old} is replaced; it is {} and its image is there",
-            instance.state.name()
-        )
+    let heal = place(case, instance)
+        .map(|(service, _)| service.heal)
+        .unwrap_or_default();
+    let lasts = |since: Timestamp, grace: Option<Duration>| {
+        grace.is_some_and(|grace| later(since, grace.max(THREE_LOOKS)) <= case.now())
+    };
+    let holds = match instance.state {
+        State::Terminated | State::ShuttingDown => lasts(instance.state_since, heal.missing),
+        _ => {
+            let image = case.world().image(&instance.image);
+            step::known_bad(case, old)
+                || lost_since(instance, image).is_some_and(|at| lasts(at, heal.image_gone))
+        }
+    };
+    findings.require(holds, || {
+        let (state, since) = (instance.state.name(), instance.state_since);
+        format!("{old} is replaced; it is {state} since {since}, and its image is not gone for long enough")
     });
 }
 
-/// Deregistered, or private to others; a disabled one can be had back.
-fn is_lost(instance: &Instance, image: &Image) -> bool {
+/// Deregistered, or private to others, since then at the latest; a disabled one can be had back.
+fn lost_since(instance: &Instance, image: Option<&Image>) -> Option<Timestamp> {
+    let Some(image) = image else {
+        return Some(Timestamp::MIN);
+    };
     let account = &instance.scope.account;
     let may_use = image.public || image.scope.account == *account || image.is_shared_with(account);
-    matches!(image.state, ImageState::Deregistered(_)) || !may_use
+    match image.state {
+        ImageState::Deregistered(at) => Some(at),
+        // Since when it was taken away the world does not keep.
+        _ => (!may_use).then_some(Timestamp::MIN),
+    }
 }
 
 /// No step loses what the old instance had, and everything created has an owner.

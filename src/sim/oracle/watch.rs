@@ -10,11 +10,11 @@ use jiff::Timestamp;
 
 use super::case::{Case, was_stopped_by_person};
 use super::declared::Declared;
-use super::pause;
 use super::tally::Findings;
 use super::{DAY, HOUR};
+use super::{alerts, pause};
 use crate::sim::world::api::Answer;
-use crate::sim::world::{Instance, Scope, State, World, later};
+use crate::sim::world::{Instance, Scope, State, later};
 
 /// Closer together than this, two answers are one look.
 const LOOKS_APART: Duration = Duration::from_secs(10);
@@ -71,8 +71,13 @@ impl Looks {
         }
     }
 
-    fn is_quiet(&self, account: &str, since: Timestamp) -> bool {
-        self.disturbed.get(account).is_none_or(|at| *at < since) && self.jolted.is_none_or(|at| at < since)
+    pub(super) fn is_quiet(&self, account: &str, since: Timestamp) -> bool {
+        !self.was_disturbed(account, since) && self.jolted.is_none_or(|at| at < since)
+    }
+
+    /// A call there has gone wrong since then.
+    pub(super) fn was_disturbed(&self, whom: &str, since: Timestamp) -> bool {
+        self.disturbed.get(whom).is_some_and(|at| *at >= since)
     }
 
     /// The controller was shown instances.
@@ -126,6 +131,9 @@ impl Looks {
 /// AWS or its guest stopped it, the policy wants it started, and nothing at all stands against that.
 fn eligible(case: &Case, shown: &Instance) -> bool {
     let (world, declared, memory) = (case.world(), case.newest, case.memory);
+    if shown.state != State::Stopped {
+        return false;
+    }
     let Some(truth) = world.instance(&shown.id) else {
         return false;
     };
@@ -151,8 +159,7 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
             .get(&case.arrival.incarnation)
             .is_some_and(|(_, told)| *told);
     let cap = declared.mutations_per_hour.unwrap_or(usize::MAX);
-    shown.state == State::Stopped
-        && truth.state == State::Stopped
+    truth.state == State::Stopped
         && !was_stopped_by_person(truth)
         && service.starts_stopped
         && service
@@ -167,6 +174,7 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
         && !memory.excused.contains(&shown.id)
         && !memory.overruled.contains_key(&shown.id)
         && !was_tried
+        && alerts::failed_since(case, service, &truth.id).is_none()
         && !cools_down
         && members.count() <= slot.count
         && flag_is_read
@@ -202,21 +210,4 @@ fn l3_isolation(looks: &mut Looks, case: &Case, findings: &mut Findings) {
 
 fn is_declared(declared: &Declared, scope: &Scope) -> bool {
     declared.services.iter().any(|service| service.scope == *scope)
-}
-
-/// No message that asks for a person is told twice, but for those whose first answer was lost. That there is one within five
-/// minutes, and one a day after it, is not judged: the world sees no quarantine.
-pub(super) fn l6_one_alert(looks: &Looks, world: &World, findings: &mut Findings) {
-    let mut told: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
-    for (host, post) in world.all_posts() {
-        if post.status != Some(200) || !post.body.contains("eeds a person:") {
-            continue;
-        }
-        let before = told.insert((host, post.body.as_str()), post.at);
-        let lost = |since: Timestamp| !looks.is_quiet(host, since);
-        findings.require(before.is_none_or(lost), || {
-            let words: String = post.body.chars().take(160).collect();
-            format!("told twice, at {before:?} and {}: {words}", post.at)
-        });
-    }
 }

@@ -103,3 +103,25 @@ impl Subscriber for Logbook {
 
     fn exit(&self, _: &Id) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_secret_in_a_line_or_a_span_is_heard_and_lines_are_counted_by_the_minute() {
+        let heard = |speak: fn()| {
+            let clock = VirtualClock::starting_at(Timestamp::UNIX_EPOCH);
+            let logbook = Logbook::new(clock, vec!["not-a-real-token".to_owned()]);
+            tracing::subscriber::with_default(logbook.clone(), speak);
+            (logbook.lines_per_minute(), logbook.has_secret())
+        };
+        assert_eq!(heard(|| tracing::info!("all is well")), (1, false));
+        assert_eq!(heard(|| tracing::debug!("x/not-a-real-token")), (1, true));
+        let field = || tracing::warn!(url = "x/not-a-real-token", "refused");
+        assert_eq!(heard(field), (1, true));
+        let span = || drop(tracing::info_span!("post", url = "x/not-a-real-token").entered());
+        assert_eq!(heard(span), (0, true));
+    }
+}

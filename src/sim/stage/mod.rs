@@ -13,7 +13,7 @@ use witness::Witness;
 
 use super::oracle::Leftovers;
 use super::world::builder;
-use super::{Cloud, Crashed, Incarnation};
+use super::{Actor, Cloud, Crashed, Incarnation};
 use crate::aws::Sdk;
 use crate::controller::{Hands, Ledger, Message, Passed, Pulse, Rounds, run};
 use crate::env::{Clock, Env, VirtualClock};
@@ -77,6 +77,7 @@ impl Stage {
         }
         let machine = cloud.clock().machine().clone();
         cloud.keep_secret(WEBHOOK_SECRET);
+        cloud.disregard_folder(folder);
         Ok(Self {
             backstage: Backstage::new(
                 machine.clone(),
@@ -100,6 +101,7 @@ impl Stage {
     /// state in `state`: the same folder as this one's (which it takes over), or one of its own.
     pub fn beside(&self, state: &Path) -> Self {
         let machine = self.machine.beside();
+        self.cloud.disregard_folder(state);
         let mut config = self.config.clone();
         config.state = state.to_owned();
         Self {
@@ -234,6 +236,7 @@ impl Stage {
         // Both the script and whoever is backstage may tell it something.
         let (tell, inbox) = mpsc::channel(1);
         self.backstage.enter(life, tell.clone());
+        self.cloud_hears(life, Cloud::life_began);
         let whole = async {
             let rounds = self.rounds(life).await?;
             self.backstage.take_journal(rounds.ledger.journal().cloned());
@@ -260,11 +263,22 @@ impl Stage {
         // On the heap: a debug build's future of a whole controller would fill a test's stack.
         let ended = life.run(Box::pin(whole)).with_subscriber(logbook.clone()).await;
         self.backstage.leave();
+        self.cloud_hears(life, Cloud::life_ended);
         self.cloud.examine(&self.leftovers(&logbook));
         match ended {
             Ok(Ok(())) => Ended::Orderly,
             Ok(Err(error)) => Ended::NoJournal(error),
             Err(Crashed) => Ended::Crashed,
+        }
+    }
+
+    fn cloud_hears(&self, life: &Incarnation, what: fn(&Cloud, u32)) {
+        if let Actor::Controller {
+            incarnation,
+            dry_run: false,
+        } = life.actor()
+        {
+            what(&self.cloud, incarnation);
         }
     }
 

@@ -197,7 +197,7 @@ fn s21_reads_beyond_a_quarter_of_the_grant_are_seen_in_the_steady_state() {
 }
 
 /// The intent that says what a start of green needs.
-fn intent(id: &str, state: &str, request_id: Option<&str>) -> IntentRow {
+pub(super) fn intent(id: &str, state: &str, request_id: Option<&str>) -> IntentRow {
     IntentRow {
         id: id.to_owned(),
         operation: "StartInstances".to_owned(),
@@ -253,19 +253,4 @@ fn s5_and_s23_an_intent_ends_once_and_names_the_request() {
     };
     assert_eq!(ends("invented", false), ["S23 Audit"]);
     assert!(ends("invented", true).contains(&"S5 Write-ahead"));
-}
-
-#[test]
-fn l5_what_an_earlier_life_had_begun_is_not_replayed() {
-    let broken = judged(declared(), |c| async move {
-        c.cloud.journal_opened(1, Vec::new());
-        c.cloud.journal_committed(vec![intent("intent-1", "open", None)]);
-        sleep(seconds(60)).await;
-        c.cloud.journal_opened(2, vec![intent("intent-1", "open", None)]);
-        let c = Controller::new(&c.cloud, &Incarnation::controller(2));
-        c.look().await;
-        c.start(incident::GREEN).await;
-        c.broken()
-    });
-    assert_eq!(broken, ["L5 Resume"]);
 }

@@ -86,8 +86,16 @@ impl Office {
         Declared {
             services: services.collect(),
             pauses: self.flags.iter().map(|(_, pause)| pause.clone()).collect(),
+            refused: self.refused_files(),
             ..self.declared.clone()
         }
+    }
+
+    /// The files that cannot be read as a policy.
+    fn refused_files(&self) -> Vec<String> {
+        let papers = self.papers.iter().enumerate();
+        let broken = papers.filter(|(_, paper)| matches!(paper.file, File::Broken(_)));
+        broken.map(|(number, _)| file_name(number)).collect()
     }
 
     /// The policies in force, with their numbers.

@@ -2,8 +2,8 @@
 //! what the oracles are told. Neither is derived from the other.
 
 use super::fleet::{
-    Fleet, Operator, Place, ROLE, Select, Service, Slot, group_name, scaling_group, service_name, slot_name,
-    tags_of,
+    Fleet, HOOK, Operator, Place, ROLE, Select, Service, Slot, group_name, scaling_group, service_name,
+    slot_name, tags_of,
 };
 use keepgreen::sim::oracle;
 use std::fmt::Write as _;
@@ -143,6 +143,7 @@ pub fn declared(fleet: &Fleet, number: usize, service: &Service) -> oracle::Serv
         // This version does nothing about any other ailment.
         heal: oracle::Heal::default(),
         replace: None,
+        channel: service.told.then(|| HOOK.to_owned()),
     }
 }
 

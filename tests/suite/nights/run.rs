@@ -10,7 +10,6 @@ use super::visitor::Visitor;
 use keepgreen::policy::{Channel, Heartbeat, SecretRef};
 use keepgreen::sim::stage::WEBHOOK_URL;
 use keepgreen::sim::{Cloud, Outcome, Stage, runtime};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -144,35 +143,12 @@ fn report(night: &Night, stage: &Stage, meddler: &Meddler, process: &Process) ->
             )
         },
         broken: found,
-        hash: hash(stage),
+        hash: stage.cloud.trace_hash(),
         calls: calls.len(),
         starts,
         lives: process.lives(),
         premises: stage.cloud.premises(),
     }
-}
-
-/// Over the calls and the world's log.
-fn hash(stage: &Stage) -> String {
-    let mut hash = Sha256::new();
-    for call in stage.cloud.calls() {
-        let ended = call.ended.map(jiff::Timestamp::as_nanosecond);
-        // A message may name a file of this run's own folder.
-        let params = if call.region.is_empty() {
-            ""
-        } else {
-            &call.params_hash
-        };
-        let (sent, action) = (call.sent, &call.action);
-        hash.update(format!("{sent} {action} {params} {} {ended:?}\n", call.outcome));
-    }
-    stage.cloud.world(|world| {
-        for entry in world.log().iter() {
-            hash.update(entry.to_string());
-        }
-        hash.update(world.summary());
-    });
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The story without what was only looked at.
