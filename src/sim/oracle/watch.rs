@@ -144,6 +144,9 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
     let tried = memory.attempts.get(&shown.id);
     // One that was tried before may be awaited, cool down, or be quarantined until a person looks: L1 has the last word there.
     let was_tried = tried.is_some_and(|attempts| attempts.iter().any(|a| a.at + DAY > now));
+    // Starts that AWS refused for good count as well, and may have led to a quarantine.
+    let tries = memory.tries.get(&shown.id).copied().unwrap_or(0);
+    let is_given_up = tries >= service.attempts.min(service.attempts_per_day);
     // A start that AWS refused is repeated at the cooldown, not at the next look.
     let cools_down = memory
         .own_writes
@@ -174,6 +177,7 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
         && !memory.excused.contains(&shown.id)
         && !memory.overruled.contains_key(&shown.id)
         && !was_tried
+        && !is_given_up
         && alerts::failed_since(case, service, &truth.id).is_none()
         && !cools_down
         && members.count() <= slot.count
