@@ -459,7 +459,8 @@ fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: bool) -> Times
     let mut wait = if under_repair { soon } else { input.interval };
     let lefts = views().flat_map(|view| &view.holds);
     for left in lefts.filter_map(HoldReason::left) {
-        wait = wait.min(left.max(Duration::from_secs(1)));
+        // A look that comes sooner than this after the last one adds nothing to what has lasted.
+        wait = wait.min(left.max(soon));
     }
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(60));
     input.now.saturating_add(wait).unwrap_or(input.now)

@@ -312,3 +312,16 @@ fn a_spare_is_looked_at_no_more_often_than_what_runs() {
     let quiet = Night::of(tis("")).plan().next_check;
     assert_eq!(night.plan().next_check, quiet);
 }
+
+#[test]
+fn a_wait_that_is_nearly_over_is_not_looked_at_every_second() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Client.UserInitiatedShutdown");
+    night.plan();
+    night.pass_time(15 * 60 - 2);
+    let plan = night.plan();
+    assert!(plan.steps.is_empty());
+    assert_eq!(plan.next_check.duration_since(night.now).as_secs(), 10);
+    night.pass_time(10);
+    assert_eq!(started(&night.plan()), [GREEN]);
+}
