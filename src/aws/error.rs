@@ -98,7 +98,11 @@ fn class_of<E: Error + 'static>(
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             _ if find::<HeldBack>(error).is_some() => ErrorClass::NeverSent,
             _ if find::<CredentialsError>(error).is_some() => credentials_class(code),
-            Some(connector) if never_connected(connector) => ErrorClass::Transient,
+            // Sent to nobody: a mutation may be tried again at the next look, without the wait that a refusal is given.
+            Some(connector) if never_connected(connector) => match request {
+                Request::Read => ErrorClass::Transient,
+                Request::Mutation { .. } => ErrorClass::NeverSent,
+            },
             _ => lost,
         },
         SdkError::ServiceError(_) => match code.and_then(meaning_of) {

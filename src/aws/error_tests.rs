@@ -231,7 +231,8 @@ fn a_lost_answer_to_a_mutation_is_ambiguous_and_a_connection_never_made_is_not()
         SdkError::dispatch_failure(ConnectorError::io(ResolveDnsError::new("no such host").into())),
     ];
     for error in &never {
-        assert_eq!(class(error, SENT), ErrorClass::Transient, "{error:?}");
+        assert_eq!(class(error, SENT), ErrorClass::NeverSent, "{error:?}");
+        assert_eq!(class(error, Request::Read), ErrorClass::Transient, "{error:?}");
     }
 }
 

@@ -125,7 +125,7 @@ async fn a_connection_that_was_refused_was_no_request() {
     let canned = Canned::new(move |_| refused());
     assert_eq!(
         send(&canned, Duration::ZERO).await.unwrap_err().class,
-        ErrorClass::Transient
+        ErrorClass::NeverSent
     );
     assert_eq!(canned.asked().len(), 1);
 }

@@ -26,7 +26,7 @@ pub enum ErrorClass {
     Token,
     /// Will fail the same way each time.
     Permanent,
-    /// Refused on this side before anything was transmitted: it had no effect.
+    /// Refused on this side before anything was transmitted, or no connection came about: it had no effect.
     NeverSent,
 }
 

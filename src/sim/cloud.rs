@@ -342,6 +342,11 @@ impl Cloud {
         state.arrive(self.clock.now(), number, actor, parcel, fault)
     }
 
+    /// The sender of a call reads this answer.
+    pub(super) fn read(&self, number: u64, body: &[u8]) {
+        self.lock().trace.read(number, body);
+    }
+
     pub(super) fn end(&self, number: u64, outcome: Outcome) {
         self.lock().end(self.clock.now(), number, outcome);
     }

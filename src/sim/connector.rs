@@ -188,6 +188,7 @@ impl Call {
         if !self.sender.answered(self.call, self.is_mutation) {
             return pending().await;
         }
+        self.cloud.read(self.number, &response.body);
         self.end(Outcome::Answered {
             status: response.status,
             error,

@@ -14,6 +14,9 @@ use super::world::api::{Answer, ApiError, Operation, Refusal, Request, Response}
 use super::world::webhook::{Post, WebhookAnswer};
 use super::world::{Staleness, World};
 
+/// What a webhook that is struck by throttling asks for.
+const THROTTLED_FOR_S: u64 = 10;
+
 /// A request on its way, understood as far as possible.
 pub(super) struct Parcel {
     pub(super) request: HttpRequest,
@@ -219,6 +222,9 @@ impl State {
         }
         let answer = match fault {
             Some(Fault::Hang) => return Delivery::Nothing,
+            Some(throttled) if *throttled == Fault::throttled() => {
+                Some(WebhookAnswer::TooManyRequests(THROTTLED_FOR_S))
+            }
             _ => {
                 let post = Post {
                     at: Timestamp::UNIX_EPOCH,

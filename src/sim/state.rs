@@ -132,6 +132,7 @@ impl State {
             params_hash,
             is_write: parcel.operation().is_some_and(|o| o.is_write()),
             outcome: Outcome::Open,
+            answer: None,
         })
     }
 

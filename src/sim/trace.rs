@@ -2,6 +2,7 @@
 //! that happened as well.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hasher as _};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -70,6 +71,8 @@ pub struct CallRecord {
     /// It changes what AWS holds: instances, tags, parameters.
     pub is_write: bool,
     pub outcome: Outcome,
+    /// A hash of the answer that its sender got to read; `None`: none. Equal for equal answers, whatever was asked.
+    pub answer: Option<u64>,
 }
 
 impl CallRecord {
@@ -130,11 +133,23 @@ impl Trace {
         number
     }
 
-    pub(super) fn end(&mut self, number: u64, at: Timestamp, outcome: Outcome) {
+    fn record(&mut self, number: u64) -> Option<&mut CallRecord> {
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         let index = number.checked_sub(self.forgotten + 1);
-        let record = index.and_then(|index| self.calls.get_mut(index));
-        if let Some(record) = record.filter(|r| r.outcome == Outcome::Open) {
+        index.and_then(|index| self.calls.get_mut(index))
+    }
+
+    /// The call's sender reads this answer.
+    pub(super) fn read(&mut self, number: u64, body: &[u8]) {
+        if let Some(record) = self.record(number) {
+            let mut hash = DefaultHasher::new();
+            hash.write(body);
+            record.answer = Some(hash.finish());
+        }
+    }
+
+    pub(super) fn end(&mut self, number: u64, at: Timestamp, outcome: Outcome) {
+        if let Some(record) = self.record(number).filter(|r| r.outcome == Outcome::Open) {
             record.ended = Some(at);
             record.outcome = outcome;
         }
