@@ -1,10 +1,19 @@
 //! The matrices: each call of each reference scenario, disturbed in every way, on virtual time.
 //!
-//! The calls are recorded from the undisturbed night, not listed by hand: a call that a later version makes is disturbed
-//! from its first day on. What is compared is in [`play::Night`]: the end must be that of the undisturbed night, and
-//! nothing may have been done more often.
+//! The calls are recorded from the undisturbed night, not listed by hand, and the faults are the simulation's own list: a
+//! call that a later version makes, and a class that is added, is in the matrices from its first day on. The end must be
+//! that of the undisturbed night, and nothing may have been done more often ([`compare`]); a cell in which nothing was
+//! disturbed is not covered, and fails.
+//!
+//! A cell has a name, which a failure prints together with the command that plays it alone:
+//! `KEEPGREEN_CELL='one stopped, its image gone: call 9 StartInstances, After, ColdProcess' tests/run --only-tests --test
+//! suite matrix:: -- --nocapture`. The beginning of a name plays all cells whose names begin so. `KEEPGREEN_BUG` plays them
+//! with one of the deliberate bugs, to see them fail.
 
+mod cells;
+mod compare;
 mod crash;
+mod expected;
 mod faults;
 mod play;
 mod scenario;

@@ -1,24 +1,37 @@
 //! One night of a scenario, disturbed at one call at the most, and what is compared of it.
+//!
+//! A night goes on until it has ended like the undisturbed one and that end has stood for a look, or until its time is up.
+//! After a crash the process begins anew once more: a fresh one that finds everything done must leave it so.
 
-use super::scenario::Scenario;
-use crate::simulation::stage::{end_state, live_as, on_stage, scratch};
-use jiff::Timestamp;
+use super::compare::unlike;
+use super::scenario::{Scenario, pace};
+use crate::simulation::stage::{end_state, on_stage, scratch};
+use keepgreen::controller::Passed;
 use keepgreen::record::{FILE_NAME, Journal};
-use keepgreen::sim::fault::{Class, Kind, Strike};
+use keepgreen::sim::fault::{Class, Strike};
 use keepgreen::sim::oracle::Violation;
+use keepgreen::sim::world::Entry;
 use keepgreen::sim::world::incident::GREEN;
-use keepgreen::sim::{CallRecord, CrashPlan, Ended, Stage, When};
-use std::collections::{BTreeMap, BTreeSet};
+use keepgreen::sim::{CallRecord, Cloud, CrashPlan, Ended, Incarnation, Stage, When};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const SEED: u64 = 11;
-/// A disturbed night goes on in lives of so many minutes, until it has ended like the undisturbed one, and one life more.
-const LIFE_MINUTES: u64 = 4;
-/// So many lives at the most: an attempt that failed waits for its cooldown, and a look that failed for the next.
-const LIVES: u32 = 4;
+/// How often it is asked whether a night has ended.
+const GLANCE: Duration = Duration::from_secs(3);
+/// The end has stood for so long: for a look, which a service under repair gets every ten seconds.
+const STOOD: Duration = Duration::from_secs(12);
+/// A night that has not ended by then has not ended well: a loop that stood still goes on after five minutes, an attempt
+/// that failed waits for its cooldown.
+const TIME_IS_UP: Duration = Duration::from_secs(10 * 60);
+/// Of the process that finds everything done: two looks.
+const LAST_LIFE: Duration = Duration::from_secs(12);
+
+/// What the world and the journal are like in the end.
+pub type End = BTreeMap<String, String>;
 
 /// Who goes on after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,10 +49,7 @@ impl Heir {
 /// What goes wrong.
 #[derive(Clone, Debug)]
 pub enum Disturbance {
-    /// One life, as long as the scenario says.
     Nothing,
-    /// As many lives as the longest night has.
-    GoesOn,
     Crash(CrashPlan, Heir),
     Fault(Blow),
 }
@@ -50,130 +60,156 @@ pub struct Blow {
     /// Which call of the run it strikes, counted from 1.
     pub call: u32,
     pub class: &'static Class,
+    /// Of a class that has several shapes, which.
+    pub variant: u64,
+    /// How long it lasts, of classes that end by themselves.
+    pub lasts: Duration,
 }
 
-impl Blow {
-    /// It changes the world itself, or what keepgreen remembers of it, and so the end.
-    pub fn leaves_a_trace(&self) -> bool {
-        let of_memory = ["journal older than the world", "intent of an unknown kind"];
-        let of_world = [
-            "terminated lingers",
-            "terminated vanishes at once",
-            "transitions missed",
-        ];
-        self.class.kind == Kind::World
-            || of_memory.contains(&self.class.name)
-            || of_world.contains(&self.class.name)
-    }
-}
-
-/// How a night ended.
-#[derive(Debug)]
+/// How a night went and ended.
 pub struct Night {
-    /// Instances' states, targets' health, and what the journal leaves open.
-    pub end: BTreeMap<String, String>,
+    pub end: End,
     /// How often each instance began to boot: mutations that had an effect.
     pub boots: BTreeMap<String, usize>,
+    /// How many requests to change something were sent.
+    pub writes: usize,
+    /// All instances; each ran in the beginning.
+    pub instances: Vec<String>,
+    /// The calls of the first life.
     pub calls: Vec<CallRecord>,
-    /// When the world's course took a turn: an instance's state or a target's health changed.
-    pub turns: Vec<Timestamp>,
+    /// The turns that the world's course took: an instance's state or a target's health changed.
+    pub turns: Vec<Entry>,
     pub violations: Vec<Violation>,
-    pub story: String,
+    /// Equal if nothing that keepgreen was told, decided or did was different, and nothing in the world.
+    pub fingerprint: u64,
+    /// How the first life ended.
+    pub first_life: Ended,
+    cloud: Cloud,
 }
 
-/// The undisturbed night: its calls, and how it ends when it goes on for as long as any disturbed one.
-pub fn undisturbed(scenario: &Scenario) -> Night {
-    let recorded = play(scenario, &Disturbance::Nothing, &BTreeMap::new()).unwrap();
-    let whole = play(scenario, &Disturbance::GoesOn, &BTreeMap::new()).unwrap();
-    assert!(
-        whole.violations.is_empty(),
-        "{}: {:#?}",
-        scenario.name,
-        whole.violations
-    );
-    Night {
-        calls: recorded.calls,
-        turns: recorded.turns,
-        ..whole
+impl Night {
+    /// Everything that happened, for people.
+    pub fn story(&self) -> String {
+        self.cloud.story()
     }
 }
 
-/// Plays one night, until it has ended like `wanted`. `None`: the disturbance never came about.
-pub fn play(
-    scenario: &Scenario,
-    disturbance: &Disturbance,
-    wanted: &BTreeMap<String, String>,
-) -> Option<Night> {
+/// How a night is to end.
+#[derive(Clone, Copy)]
+pub enum Wanted<'a> {
+    /// So; it is over as soon as it has.
+    So(&'a End),
+    /// In whatever way, after so long.
+    After(Duration),
+}
+
+/// The undisturbed night, which every disturbed one is compared with.
+pub fn undisturbed(scenario: &Scenario) -> Night {
+    let whole = play(
+        scenario,
+        &Disturbance::Nothing,
+        Wanted::After(scenario.settled_after),
+    );
+    let night = play(scenario, &Disturbance::Nothing, Wanted::So(&whole.end));
+    let again = play(scenario, &Disturbance::Nothing, Wanted::So(&whole.end));
+    assert!(
+        night.violations.is_empty() && unlike(&whole.end, &night.end).is_empty(),
+        "{}: {:#?}\n{}",
+        scenario.name,
+        night.violations,
+        night.story()
+    );
+    assert_eq!(night.fingerprint, again.fingerprint, "the same night is the same");
+    night
+}
+
+/// Plays one night.
+pub fn play(scenario: &Scenario, disturbance: &Disturbance, wanted: Wanted<'_>) -> Night {
     let policy = (scenario.policy)();
     let world = (scenario.world)(SEED).build();
     on_stage(SEED, &[("tis.yaml", &policy)], world, async |stage| {
         (scenario.config)(&mut stage.config);
         stage.cloud.declare((scenario.declared)());
-        stage.cloud.world(scenario.strike);
+        stage.cloud.world(|world| {
+            world.set_pace(pace());
+            (scenario.strike)(world);
+        });
         // What was struck is down when the first life begins: every life makes the same calls then.
         tokio::time::sleep(Duration::from_secs(300)).await;
-        let life = stage.next_life();
-        match disturbance {
-            Disturbance::Nothing => {
-                orderly(&live_as(stage, &life, scenario.minutes).await, stage);
-                return Some(night_of(stage).await);
-            }
-            Disturbance::GoesOn => orderly(&live_as(stage, &life, scenario.minutes).await, stage),
-            Disturbance::Fault(blow) => {
-                let at = When::any().after(blow.call - 1).once();
-                blow.class
-                    .inject(stage, Strike::at(at, GREEN).variant(u64::from(blow.call)));
-                let ended = live_as(stage, &life, scenario.minutes).await;
-                assert!(!matches!(ended, Ended::NoJournal(_)), "{ended:?}");
-                if stage.cloud.calls().len() < usize::try_from(blow.call).unwrap() {
-                    return None;
-                }
-            }
-            Disturbance::Crash(plan, heir) => {
-                let life = life.with_crash(*plan);
-                let ended = live_as(stage, &life, scenario.minutes).await;
-                if matches!(ended, Ended::Orderly) {
-                    return None;
-                }
-                assert!(
-                    matches!(ended, Ended::Crashed),
-                    "{ended:?}\n{}",
-                    stage.cloud.story()
-                );
-                if *heir == Heir::ColdProcess {
-                    return Some(inherited(stage, wanted).await);
-                }
-            }
-        }
-        let lives = match disturbance {
-            // Its end is another, and nothing is waited for.
-            Disturbance::Fault(blow) if blow.leaves_a_trace() => 1,
-            _ => LIVES,
-        };
-        Some(go_on(stage, wanted, lives).await)
+        through(stage, disturbance, wanted).await
     })
 }
 
-/// Lives on until the end is the wanted one, and one life more, in which nothing may change any more.
-async fn go_on(stage: &mut Stage, wanted: &BTreeMap<String, String>, lives: u32) -> Night {
-    for _ in 0..lives {
-        let ended = end_of(stage).await;
-        let life = stage.next_life();
-        let lived = live_as(stage, &life, LIFE_MINUTES).await;
-        assert!(!matches!(lived, Ended::NoJournal(_)), "{lived:?}");
-        if unlike(wanted, &ended).is_empty() {
-            break;
+async fn through(stage: &mut Stage, disturbance: &Disturbance, wanted: Wanted<'_>) -> Night {
+    let passes = RefCell::new(DefaultHasher::new());
+    let seen = |passed: &Passed| note(&passes, passed);
+    let mut life = stage.next_life();
+    match disturbance {
+        Disturbance::Nothing => {}
+        Disturbance::Crash(plan, _) => life = life.with_crash(*plan),
+        Disturbance::Fault(blow) => {
+            let at = When::any().after(blow.call - 1).once();
+            let strike = Strike::at(at, GREEN).variant(blow.variant).lasting(blow.lasts);
+            blow.class.inject(stage, strike);
         }
     }
-    night_of(stage).await
+    let first_life = live_to(stage, &life, wanted, seen).await;
+    let calls = stage.cloud.calls();
+    if !matches!(first_life, Ended::Crashed) {
+        return night_of(stage, first_life, calls, &passes).await;
+    }
+    match disturbance {
+        Disturbance::Crash(_, Heir::ColdProcess) => {
+            let folder = scratch();
+            let mut cold = stage.beside(&folder.path().join("state"));
+            hand_over(stage.state(), cold.state());
+            go_on(&mut cold, wanted, seen).await;
+            night_of(&cold, first_life, calls, &passes).await
+        }
+        _ => {
+            go_on(stage, wanted, seen).await;
+            night_of(stage, first_life, calls, &passes).await
+        }
+    }
 }
 
-/// The next life is on another machine, with clocks of its own and the journal alone.
-async fn inherited(old: &Stage, wanted: &BTreeMap<String, String>) -> Night {
-    let folder = scratch();
-    let mut cold = old.beside(&folder.path().join("state"));
-    hand_over(old.state(), cold.state());
-    go_on(&mut cold, wanted, LIVES).await
+/// After a crash: lives on until the end. Then one life more, in which nothing may change any more.
+async fn go_on(stage: &mut Stage, wanted: Wanted<'_>, seen: impl Fn(&Passed)) {
+    let life = stage.next_life();
+    let lived = live_to(stage, &life, wanted, &seen).await;
+    assert!(!matches!(lived, Ended::NoJournal(_)), "{lived:?}");
+    let life = stage.next_life();
+    let lived = Box::pin(stage.live(&life, LAST_LIFE, &seen)).await;
+    assert!(!matches!(lived, Ended::NoJournal(_)), "{lived:?}");
+}
+
+/// Lives until the end has stood for a while, or until time is up.
+async fn live_to(stage: &Stage, life: &Incarnation, wanted: Wanted<'_>, seen: impl Fn(&Passed)) -> Ended {
+    let over = async {
+        let wanted = match wanted {
+            Wanted::After(duration) => return tokio::time::sleep(duration).await,
+            Wanted::So(end) => end,
+        };
+        let (mut waited, mut stood) = (Duration::ZERO, Duration::ZERO);
+        while waited < TIME_IS_UP && stood < STOOD {
+            tokio::time::sleep(GLANCE).await;
+            waited += GLANCE;
+            let is_there = |(key, what): (&String, &String)| wanted.get(key) == Some(what);
+            // The world is looked at first: it costs nothing.
+            let has_ended = end_state(stage).iter().all(is_there)
+                && end_of(stage)
+                    .await
+                    .is_some_and(|end| unlike(wanted, &end).is_empty());
+            stood = if has_ended { stood + GLANCE } else { Duration::ZERO };
+        }
+    };
+    // A whole controller is too big for the stack of a test's thread, several times over.
+    Box::pin(stage.live_until(life, over, seen)).await
+}
+
+fn note(passes: &RefCell<DefaultHasher>, passed: &Passed) {
+    let mut hash = passes.borrow_mut();
+    format!("{passed:?}").hash(&mut *hash);
 }
 
 /// The journal, and nothing else, goes from one machine to another.
@@ -187,22 +223,11 @@ fn hand_over(from: &Path, to: &Path) {
     }
 }
 
-fn orderly(ended: &Ended, stage: &Stage) {
-    assert!(
-        matches!(ended, Ended::Orderly),
-        "{ended:?}\n{}",
-        stage.cloud.story()
-    );
-}
-
-/// What is, in the world and in the journal.
-async fn end_of(stage: &Stage) -> BTreeMap<String, String> {
+/// What is, in the world and in the journal; `None`: there is no journal yet.
+async fn end_of(stage: &Stage) -> Option<End> {
     let mut end = end_state(stage);
     let env = stage.cloud.env(0);
-    let journal = Journal::open_read_only(stage.state(), &env)
-        .await
-        .unwrap()
-        .unwrap();
+    let journal = Journal::open_read_only(stage.state(), &env).await.unwrap()?;
     for (service, record) in journal.load_all().await.unwrap() {
         let record = record.unwrap();
         end.insert(
@@ -214,83 +239,41 @@ async fn end_of(stage: &Stage) -> BTreeMap<String, String> {
             end.insert(format!("{service}: {id} quarantined"), quarantined.to_string());
         }
     }
-    end
+    Some(end)
 }
 
-async fn night_of(stage: &Stage) -> Night {
-    Night {
-        end: end_of(stage).await,
-        boots: stage.cloud.world(|world| {
-            let begun = world
-                .log()
-                .iter()
-                .filter(|entry| entry.what.contains("→ pending"));
-            begun.fold(BTreeMap::new(), |mut boots, entry| {
+async fn night_of(
+    stage: &Stage,
+    first_life: Ended,
+    calls: Vec<CallRecord>,
+    passes: &RefCell<DefaultHasher>,
+) -> Night {
+    let cloud = stage.cloud.clone();
+    let (mut boots, mut turns) = (BTreeMap::new(), Vec::new());
+    let mut fingerprint = passes.borrow().clone();
+    cloud.world(|world| {
+        for entry in world.log().iter() {
+            turns.push(entry.clone());
+            format!("{entry:?}").hash(&mut fingerprint);
+            if entry.what.contains("→ pending") {
                 *boots.entry(entry.subject.clone()).or_default() += 1;
-                boots
-            })
-        }),
-        calls: stage.cloud.calls(),
-        turns: stage
-            .cloud
-            .world(|world| world.log().iter().map(|entry| entry.at).collect()),
-        violations: stage.cloud.violations(),
-        story: stage.cloud.story(),
-    }
-}
-
-/// How a disturbed night differs from the undisturbed one: `None` if it ended the same, with nothing done more often.
-pub fn difference(undisturbed: &Night, disturbed: &Night) -> Option<String> {
-    let mut lines = Vec::new();
-    lines.extend(disturbed.violations.iter().map(ToString::to_string));
-    lines.extend(unlike(&undisturbed.end, &disturbed.end));
-    for (id, boots) in &disturbed.boots {
-        let most = undisturbed.boots.get(id).copied().unwrap_or(0);
-        if *boots > most {
-            lines.push(format!("{id} was started {boots} times, undisturbed {most}"));
-        }
-    }
-    lines.dedup();
-    (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
-fn unlike(wanted: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> Vec<String> {
-    // An incident that is still remembered, or no longer, is no difference; a quarantine is.
-    let is_quiet = |word: Option<&String>| word.is_none_or(|word| word == "false" || word == "0");
-    let keys: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
-    let differs = |key: &&String| {
-        let (wanted, found) = (wanted.get(*key), found.get(*key));
-        wanted != found && !(is_quiet(wanted) && is_quiet(found))
-    };
-    keys.into_iter()
-        .filter(differs)
-        .map(|key| {
-            format!(
-                "{key}: {:?} undisturbed, {:?} disturbed",
-                wanted.get(key),
-                found.get(key)
-            )
-        })
-        .collect()
-}
-
-/// Plays all cells, on as many threads as there are cores. Returns, in the cells' order, what `judge` says of each.
-pub fn on_all_cores<C: Sync, T: Send>(cells: &[C], judge: impl Fn(&C) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(BTreeMap::new());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                while let Some((index, cell)) = {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    cells.get(index).map(|cell| (index, cell))
-                } {
-                    let result = judge(cell);
-                    results.lock().unwrap().insert(index, result);
-                }
-            });
+            }
         }
     });
-    results.into_inner().unwrap().into_values().collect()
+    let all = cloud.calls();
+    for call in &all {
+        format!("{call} {:?} {:?}", call.ended, call.answer).hash(&mut fingerprint);
+    }
+    Night {
+        end: end_of(stage).await.unwrap_or_default(),
+        boots,
+        writes: all.iter().filter(|call| call.is_write).count(),
+        instances: cloud.world(|world| world.instances().map(|one| one.id.clone()).collect()),
+        calls,
+        turns,
+        violations: cloud.violations(),
+        fingerprint: fingerprint.finish(),
+        first_life,
+        cloud,
+    }
 }

@@ -1,16 +1,26 @@
 //! Reference scenarios: short nights, each with its own calls, whose every call is disturbed in turn.
+//!
+//! A night's cells grow with its calls, and each cell plays all of them. So these worlds are brisk: an instance boots, and
+//! its targets turn healthy, in half a minute. Every stage of a repair is still seen by a look of its own, and what is
+//! slow in real worlds would only be looked at more often, in the same way.
 
 use crate::simulation::stage::{TIS, declared};
 use keepgreen::policy::{Channel, Config, SecretRef};
 use keepgreen::sim::oracle::{Declared, OperatorStop, Select, Slot};
-use keepgreen::sim::world::builder::incident::{self, BLUE, GREEN, IMAGE};
+use keepgreen::sim::world::builder::incident::{BLUE, GREEN, IMAGE};
 use keepgreen::sim::world::builder::{ACCOUNT, REGION};
-use keepgreen::sim::world::{GroupSpec, InstanceSpec, Scope, TargetGroupSpec, World, WorldBuilder};
+use keepgreen::sim::world::{
+    GroupSpec, ImageSpec, InstanceSpec, Pace, Scope, TargetGroupSpec, World, WorldBuilder,
+};
 use std::time::Duration;
 
 /// The account that the role of `in_another_account` leads to.
 const OTHER: &str = "999900001111";
+pub const IMAGE_GONE: &str = "one stopped, its image gone";
+pub const FAILS_ONCE: &str = "a start that does not hold";
+pub const ANOTHER_ACCOUNT: &str = "in another account, with a pause parameter and a scaling group";
 const PAUSE: &str = "/keepgreen/pause";
+const SHORT_COOLDOWN: &str = "limits: { cooldown: 10s }\n";
 
 /// One short night.
 #[derive(Clone, Copy)]
@@ -22,26 +32,26 @@ pub struct Scenario {
     pub declared: fn() -> Declared,
     /// What happens before keepgreen's first life.
     pub strike: fn(&mut World),
-    /// How long the undisturbed life takes until nothing changes any more.
-    pub minutes: u64,
+    /// After so long nothing changes any more, undisturbed.
+    pub settled_after: Duration,
 }
 
 pub const ALL: &[Scenario] = &[
     Scenario {
-        name: "one stopped by AWS, its image gone",
-        world: incident::world,
-        policy: || TIS.to_owned(),
+        name: IMAGE_GONE,
+        world: incident_world,
+        policy: || format!("{TIS}{SHORT_COOLDOWN}"),
         config: |_| {},
         declared,
         strike: |world| {
             world.stop_by_aws(GREEN, "Server.ScheduledStop");
             world.deregister_image(IMAGE);
         },
-        minutes: 3,
+        settled_after: Duration::from_secs(150),
     },
     Scenario {
-        name: "both stopped, one of them poisons the batch",
-        world: incident::world,
+        name: "both stopped, one poisons the batch",
+        world: incident_world,
         policy: || TIS.to_owned(),
         config: |_| {},
         declared,
@@ -50,24 +60,24 @@ pub const ALL: &[Scenario] = &[
             world.stop_by_aws(BLUE, "Server.InternalError");
             world.poison(BLUE, Some("UnsupportedOperation"));
         },
-        minutes: 3,
+        settled_after: Duration::from_secs(150),
     },
     Scenario {
-        name: "a start that does not hold, then one that does",
-        world: incident::world,
-        policy: || format!("{TIS}limits: {{ cooldown: 30s }}\n"),
+        name: FAILS_ONCE,
+        world: incident_world,
+        policy: || format!("{TIS}{SHORT_COOLDOWN}"),
         config: |_| {},
         declared,
         strike: |world| {
             world.stop_by_aws(GREEN, "Server.ScheduledStop");
             world.fail_start(GREEN, 1);
         },
-        minutes: 4,
+        settled_after: Duration::from_secs(150),
     },
     Scenario {
-        name: "a stop by a person, announced and undone after its grace",
-        world: incident::world,
-        policy: || format!("{TIS}notify: [ops]\ngrace: {{ operator_stop: 1m }}\n"),
+        name: "stopped by a person",
+        world: incident_world,
+        policy: || format!("{TIS}notify: [ops]\ngrace: {{ operator_stop: 15s }}\n{SHORT_COOLDOWN}"),
         config: |config| {
             let webhook = SecretRef::Env("HOOK".to_owned());
             config.channels.insert("ops".into(), Channel::Slack { webhook });
@@ -75,22 +85,22 @@ pub const ALL: &[Scenario] = &[
         declared: || {
             let mut declared = declared();
             for service in &mut declared.services {
-                service.operator_stop = OperatorStop::StartAfter(Duration::from_secs(60));
+                service.operator_stop = OperatorStop::StartAfter(Duration::from_secs(15));
             }
             declared
         },
         strike: |world| {
             world.stop_by_person(GREEN);
         },
-        minutes: 4,
+        settled_after: Duration::from_secs(150),
     },
     Scenario {
-        name: "through a role in another account, with a pause parameter, beside a scaling group",
+        name: ANOTHER_ACCOUNT,
         world: other_account,
         policy: || {
             format!(
                 "{TIS}  spare: {{ select: {{ auto_scaling_group: tis-spare }} }}\naccount: \"{OTHER}\"\nrole: \
-                 arn:aws:iam::{OTHER}:role/keepgreen\n"
+                 arn:aws:iam::{OTHER}:role/keepgreen\n{SHORT_COOLDOWN}"
             )
         },
         config: |config| config.pause_parameter = Some(PAUSE.to_owned()),
@@ -112,9 +122,20 @@ pub const ALL: &[Scenario] = &[
         strike: |world| {
             world.stop_by_aws(GREEN, "Server.ScheduledStop");
         },
-        minutes: 3,
+        settled_after: Duration::from_secs(150),
     },
 ];
+
+/// The incident's world, its targets checked every five seconds.
+fn incident_world(seed: u64) -> WorldBuilder {
+    WorldBuilder::new(seed)
+        .image(ImageSpec::new(IMAGE))
+        .instance(InstanceSpec::new(BLUE).name("tis-prod-blue").zone("eu-west-2a"))
+        .instance(InstanceSpec::new(GREEN).name("tis-prod-green").zone("eu-west-2b"))
+        .target_group(brisk("tis-prod", 8080).target(BLUE).target(GREEN))
+        .target_group(brisk("tis-upload", 8443).target(GREEN))
+        .webhook("hooks.slack.test")
+}
 
 fn other_account(seed: u64) -> WorldBuilder {
     let instance = |id: &str, name: &str| InstanceSpec::new(id).scope(OTHER, REGION).name(name);
@@ -130,5 +151,21 @@ fn other_account(seed: u64) -> WorldBuilder {
 }
 
 fn group(name: &str, port: u16) -> TargetGroupSpec {
-    TargetGroupSpec::new(name, port).scope(OTHER, REGION)
+    brisk(name, port).scope(OTHER, REGION)
+}
+
+fn brisk(name: &str, port: u16) -> TargetGroupSpec {
+    TargetGroupSpec::new(name, port).checks(5, 2, 2)
+}
+
+/// How long things take in these worlds.
+pub fn pace() -> Pace {
+    Pace {
+        boot_s: 12..=12,
+        stop_s: 10..=10,
+        checks_s: 8..=8,
+        app_s: 3..=3,
+        register_s: 2..=2,
+        ..Pace::default()
+    }
 }

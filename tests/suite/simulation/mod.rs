@@ -1,7 +1,6 @@
 //! The controller's production code against the simulated AWS, on virtual time.
 
 mod classes;
-mod crash;
 mod incident;
 mod pauses;
 mod people;
