@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 impl Store {
     pub fn good_policies(&mut self) -> Result<BTreeMap<ServiceName, GoodText>, RecordError> {
         self.read(|connection| {
-            let mut statement = connection.prepare("SELECT service, file, text FROM policies")?;
+            let mut statement = connection.prepare_cached("SELECT service, file, text FROM policies")?;
             let rows = statement.query_map([], |row| {
                 let policy = GoodText {
                     file: row.get(1)?,
@@ -31,17 +31,17 @@ impl Store {
     ) -> Result<(), RecordError> {
         self.write("policies", |connection| {
             for (service, policy) in good {
-                connection.execute(
-                    "INSERT INTO policies (service, file, text) VALUES (?1, ?2, ?3)
+                connection
+                    .prepare_cached(
+                        "INSERT INTO policies (service, file, text) VALUES (?1, ?2, ?3)
                      ON CONFLICT (service) DO UPDATE SET file = excluded.file, text = excluded.text",
-                    params![service.as_str(), policy.file, policy.text],
-                )?;
+                    )?
+                    .execute(params![service.as_str(), policy.file, policy.text])?;
             }
             for service in given_up {
-                connection.execute(
-                    "DELETE FROM policies WHERE service = ?1",
-                    params![service.as_str()],
-                )?;
+                connection
+                    .prepare_cached("DELETE FROM policies WHERE service = ?1")?
+                    .execute(params![service.as_str()])?;
             }
             Ok(())
         })
@@ -51,9 +51,8 @@ impl Store {
     pub fn document_get(&mut self, key: &str) -> Result<Option<serde_json::Value>, RecordError> {
         self.read(|connection| {
             let body: Option<String> = connection
-                .query_row("SELECT body FROM documents WHERE key = ?1", params![key], |row| {
-                    row.get(0)
-                })
+                .prepare_cached("SELECT body FROM documents WHERE key = ?1")?
+                .query_row(params![key], |row| row.get(0))
                 .optional()?;
             let parsed = body.map(|body| serde_json::from_str(&body)).transpose();
             Ok(parsed.map_err(|error| RecordError::Unreadable {
@@ -66,11 +65,12 @@ impl Store {
 
     pub fn document_put(&mut self, key: &str, body: &serde_json::Value) -> Result<(), RecordError> {
         self.write("document", |connection| {
-            connection.execute(
-                "INSERT INTO documents (key, body) VALUES (?1, ?2)
+            connection
+                .prepare_cached(
+                    "INSERT INTO documents (key, body) VALUES (?1, ?2)
                  ON CONFLICT (key) DO UPDATE SET body = excluded.body",
-                params![key, body.to_string()],
-            )?;
+                )?
+                .execute(params![key, body.to_string()])?;
             Ok(())
         })
     }

@@ -137,23 +137,23 @@ impl Store {
         let body = to_json(&intent.id, intent)?;
         self.write("begin-intent", |connection| {
             require_settled(connection, intent)?;
-            connection.execute(
-                "INSERT INTO intents (id, service, account, operation, state, counts, begun_at, body)
+            connection
+                .prepare_cached(
+                    "INSERT INTO intents (id, service, account, operation, state, counts, begun_at, body)
                  VALUES (:id, :service, :account, :operation, 'open', 1, :begun_at, :body)",
-                named_params! {
+                )?
+                .execute(named_params! {
                     ":id": intent.id.as_str(),
                     ":service": intent.service.as_str(),
                     ":account": intent.account.as_str(),
                     ":operation": intent.step.operation(),
                     ":begun_at": intent.durable.wall.as_millisecond(),
                     ":body": body,
-                },
-            )?;
+                })?;
             for instance in intent.step.instances() {
-                connection.execute(
-                    "INSERT INTO intent_instances (intent, instance) VALUES (?1, ?2)",
-                    params![intent.id.as_str(), instance.as_str()],
-                )?;
+                connection
+                    .prepare_cached("INSERT INTO intent_instances (intent, instance) VALUES (?1, ?2)")?
+                    .execute(params![intent.id.as_str(), instance.as_str()])?;
             }
             Ok(())
         })
@@ -164,10 +164,9 @@ impl Store {
         let detail = to_json(id, error)?;
         self.write("mark-ambiguous", |connection| {
             require_transition(connection, id, Becoming::Ambiguous)?;
-            connection.execute(
-                "UPDATE intents SET state = 'ambiguous', detail = ?2 WHERE id = ?1",
-                params![id.as_str(), detail],
-            )?;
+            connection
+                .prepare_cached("UPDATE intents SET state = 'ambiguous', detail = ?2 WHERE id = ?1")?
+                .execute(params![id.as_str(), detail])?;
             Ok(())
         })
     }
@@ -185,9 +184,11 @@ impl Store {
         let counts = !matches!(outcome, Outcome::NotSent { .. });
         self.write("end-intent", |connection| {
             let service = require_transition(connection, id, Becoming::of(outcome))?;
-            connection.execute(
-                "UPDATE intents SET state = 'ended', detail = ?2, ended_at = ?3, counts = ?4 WHERE id = ?1",
-                params![id.as_str(), detail, now.as_millisecond(), counts],
+            connection
+                .prepare_cached(
+                    "UPDATE intents SET state = 'ended', detail = ?2, ended_at = ?3, counts = ?4 WHERE id = ?1",
+                )?
+                .execute(params![id.as_str(), detail, now.as_millisecond(), counts],
             )?;
             if let Some(memory) = memory {
                 save_memory(connection, &service, memory, now)?;
@@ -202,11 +203,13 @@ impl Store {
             return Ok(0);
         }
         self.read(|connection| {
-            Ok(connection.query_row(
-                "SELECT count(*) FROM intents WHERE account = ?1 AND counts = 1 AND begun_at >= ?2",
-                params![account.as_str(), since.as_millisecond()],
-                |row| row.get(0),
-            )?)
+            Ok(connection
+                .prepare_cached(
+                    "SELECT count(*) FROM intents WHERE account = ?1 AND counts = 1 AND begun_at >= ?2",
+                )?
+                .query_row(params![account.as_str(), since.as_millisecond()], |row| {
+                    row.get(0)
+                })?)
         })
     }
 
@@ -239,7 +242,7 @@ pub(super) fn unsettled(
 }
 
 fn require_settled(connection: &Connection, intent: &Intent) -> Result<(), Fault> {
-    let mut statement = connection.prepare(
+    let mut statement = connection.prepare_cached(
         "SELECT intents.id FROM intents JOIN intent_instances ON intent_instances.intent = intents.id
          WHERE intents.service = ?1 AND intents.state <> 'ended' AND intent_instances.instance = ?2",
     )?;
@@ -263,11 +266,8 @@ fn require_settled(connection: &Connection, intent: &Intent) -> Result<(), Fault
 /// Refuses a transition that the table does not have; says which service the intent is of.
 fn require_transition(connection: &Connection, id: &IntentId, to: Becoming) -> Result<ServiceName, Fault> {
     let found: Option<(String, String)> = connection
-        .query_row(
-            "SELECT state, service FROM intents WHERE id = ?1",
-            params![id.as_str()],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+        .prepare_cached("SELECT state, service FROM intents WHERE id = ?1")?
+        .query_row(params![id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((state, service)) = found else {
         return Err(Fault::Record(RecordError::NoSuchIntent { id: id.clone() }));
@@ -287,7 +287,7 @@ fn select_intents(
     condition: &str,
     parameters: impl rusqlite::Params,
 ) -> Result<Vec<RecordedIntent>, Fault> {
-    let mut statement = connection.prepare(&format!(
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT id, service, operation, state, begun_at, ended_at, body, detail,
                 (SELECT json_group_array(instance) FROM intent_instances WHERE intent = intents.id)
          FROM intents WHERE {condition}"

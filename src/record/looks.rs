@@ -46,7 +46,7 @@ impl Store {
         &mut self,
     ) -> Result<BTreeMap<ServiceName, Result<ServiceRecord, RecordError>>, RecordError> {
         self.read(|connection| {
-            let mut statement = connection.prepare(
+            let mut statement = connection.prepare_cached(
                 "SELECT name FROM services UNION SELECT service FROM intents WHERE state <> 'ended'",
             )?;
             let names: Vec<String> = statement
@@ -97,7 +97,7 @@ fn load(connection: &Connection, service: &ServiceName) -> Result<ServiceRecord,
 
 fn load_memory(connection: &Connection, service: &ServiceName) -> Result<ServiceMemory, Fault> {
     let memory: Option<String> = connection
-        .prepare("SELECT memory FROM services WHERE name = ?1")?
+        .prepare_cached("SELECT memory FROM services WHERE name = ?1")?
         .query_row(params![service.as_str()], |row| row.get(0))
         .optional()?;
     let Some(memory) = memory else {
@@ -127,7 +127,7 @@ pub(super) fn save_memory(
         })
     })?;
     connection
-        .prepare(
+        .prepare_cached(
             "INSERT INTO services (name, memory, looked_at) VALUES (?1, ?2, ?3)
              ON CONFLICT (name) DO UPDATE SET memory = excluded.memory, looked_at = excluded.looked_at",
         )?

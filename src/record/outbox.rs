@@ -76,7 +76,7 @@ impl Store {
     /// of events.
     pub fn due(&mut self, now: Timestamp) -> Result<Vec<Delivery>, RecordError> {
         self.read(|connection| {
-            let mut statement = connection.prepare(
+            let mut statement = connection.prepare_cached(
                 "SELECT id, channel, body, failures, channel_failures FROM
                    (SELECT outbox.id, outbox.channel, body, outbox.failures,
                            coalesce(channels.failures, 0) AS channel_failures,
@@ -107,16 +107,18 @@ impl Store {
             return Ok(());
         }
         self.write("delivered", |connection| {
-            connection.execute(
-                "UPDATE outbox SET state = 'delivered', delivered_at = ?2, next_try = NULL WHERE id = ?1",
-                params![delivery.id, at],
-            )?;
-            connection.execute(
-                "INSERT INTO channels (name, last_delivery) VALUES (?1, ?2)
+            connection
+                .prepare_cached(
+                    "UPDATE outbox SET state = 'delivered', delivered_at = ?2, next_try = NULL WHERE id = ?1",
+                )?
+                .execute(params![delivery.id, at])?;
+            connection
+                .prepare_cached(
+                    "INSERT INTO channels (name, last_delivery) VALUES (?1, ?2)
                  ON CONFLICT (name) DO UPDATE SET failures = 0, next_try = NULL, last_error = NULL,
                                                   last_delivery = excluded.last_delivery",
-                params![delivery.channel.as_str(), at],
-            )?;
+                )?
+                .execute(params![delivery.channel.as_str(), at])?;
             Ok(())
         })
     }
@@ -133,18 +135,18 @@ impl Store {
         let next_try = next_try.as_millisecond();
         self.write("delivery-failed", |connection| {
             if whose == FailureOf::Notice {
-                connection.execute(
-                    "UPDATE outbox SET failures = failures + 1, next_try = ?2 WHERE id = ?1",
-                    params![delivery.id, next_try],
-                )?;
+                connection
+                    .prepare_cached("UPDATE outbox SET failures = failures + 1, next_try = ?2 WHERE id = ?1")?
+                    .execute(params![delivery.id, next_try])?;
             }
             let channel_waits = (whose == FailureOf::Channel).then_some(next_try);
-            connection.execute(
-                "INSERT INTO channels (name, failures, next_try, last_error) VALUES (?1, 1, ?2, ?3)
+            connection
+                .prepare_cached(
+                    "INSERT INTO channels (name, failures, next_try, last_error) VALUES (?1, 1, ?2, ?3)
                  ON CONFLICT (name) DO UPDATE SET failures = failures + 1, next_try = excluded.next_try,
                                                   last_error = excluded.last_error",
-                params![delivery.channel.as_str(), channel_waits, error],
-            )?;
+                )?
+                .execute(params![delivery.channel.as_str(), channel_waits, error])?;
             Ok(())
         })
     }
@@ -152,8 +154,9 @@ impl Store {
     /// The latest notices to any channel, oldest first.
     pub fn notices(&mut self, limit: u32) -> Result<Vec<RecordedNotice>, RecordError> {
         self.read(|connection| {
-            let mut statement = connection
-                .prepare("SELECT id, channel, body, delivered_at FROM outbox ORDER BY id DESC LIMIT ?1")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT id, channel, body, delivered_at FROM outbox ORDER BY id DESC LIMIT ?1",
+            )?;
             let rows = statement.query_map(params![limit], |row| {
                 // One of a newer version's is left out, as in deliveries.
                 let Ok(notice) = serde_json::from_str(&row.get::<_, String>(2)?) else {
@@ -175,7 +178,7 @@ impl Store {
     /// Every channel that has had or awaits a notice.
     pub fn channels(&mut self) -> Result<Vec<ChannelRecord>, RecordError> {
         self.read(|connection| {
-            let mut statement = connection.prepare(
+            let mut statement = connection.prepare_cached(
                 "SELECT outbox.channel, sum(state = 'waiting'), coalesce(channels.failures, 0), last_error,
                         channels.next_try, last_delivery
                  FROM outbox LEFT JOIN channels ON channels.name = outbox.channel
@@ -218,7 +221,7 @@ pub(super) fn enqueue(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let now = now.as_millisecond();
-    let mut statement = connection.prepare(
+    let mut statement = connection.prepare_cached(
         "INSERT INTO outbox (key, channel, service, kind, state, body, enqueued_at, offered_at)
          VALUES (?1, ?2, ?3, ?4, 'waiting', ?5, ?6, ?6)
          ON CONFLICT (key, channel) DO UPDATE SET offered_at = excluded.offered_at
@@ -249,8 +252,8 @@ pub(super) fn delivered_keys(
     connection: &Connection,
     service: &ServiceName,
 ) -> Result<BTreeSet<String>, Fault> {
-    let mut statement =
-        connection.prepare("SELECT DISTINCT key FROM outbox WHERE service = ?1 AND state = 'delivered'")?;
+    let mut statement = connection
+        .prepare_cached("SELECT DISTINCT key FROM outbox WHERE service = ?1 AND state = 'delivered'")?;
     let keys = statement.query_map(params![service.as_str()], |row| row.get(0))?;
     Ok(keys.collect::<Result<_, _>>()?)
 }

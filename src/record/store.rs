@@ -27,6 +27,9 @@ const MOST_PAGES: u32 = 0xffff_fffe;
 /// every 4 MB, so a larger one is left over from a burst.
 const WAL_BYTES_KEPT: u32 = 8 * 1024 * 1024;
 
+/// Prepared statements that a connection keeps: more than there are in this folder.
+const STATEMENTS_KEPT: usize = 64;
+
 /// How long a command that only reads waits while a controller starts or ends, the only moments at which one of them
 /// locks out the other.
 const READER_PATIENCE: Duration = Duration::from_secs(2);
@@ -40,6 +43,8 @@ pub struct Options {
     /// The journal may not grow beyond this many pages: a full disk.
     pub max_pages: Option<u32>,
     pub hook: Option<Arc<dyn CommitHook>>,
+    /// A commit does not wait for the disk: what dies is a simulated process, never the machine under it.
+    pub unsynced: bool,
 }
 
 /// Crashes at the journal: each answer `false` means that the process died right there. The store then takes nothing
@@ -281,20 +286,22 @@ fn connect(
     let connection =
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
     connection.busy_timeout(patience).map_err(sqlite)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     // Before anything is set: a newer version's journal is left untouched.
     schema::check(&connection, path)?;
     if access == Access::Write {
-        prepare_for_writing(&connection, options.max_pages).map_err(sqlite)?;
+        prepare_for_writing(&connection, options).map_err(sqlite)?;
     }
     Ok(connection)
 }
 
-fn prepare_for_writing(connection: &Connection, max_pages: Option<u32>) -> rusqlite::Result<()> {
+fn prepare_for_writing(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-    connection.pragma_update(None, "synchronous", "full")?;
+    let synchronous = if options.unsynced { "off" } else { "full" };
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))?;
-    limit_pages(connection, max_pages)
+    limit_pages(connection, options.max_pages)
 }
 
 fn limit_pages(connection: &Connection, pages: Option<u32>) -> rusqlite::Result<()> {

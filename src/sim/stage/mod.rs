@@ -157,6 +157,7 @@ impl Stage {
                 self.max_pages
             },
             hook: Some(Arc::new(self.witness(life))),
+            unsynced: true,
         };
         // A process that is gone holds no file open any more.
         *self.present.lock().unwrap_or_else(PoisonError::into_inner) = None;
