@@ -14,4 +14,4 @@ mod pausing;
 mod start;
 
 pub use pausing::Pausing;
-pub use start::{Actor, Carried, Done, HOUR};
+pub use start::{Actor, Carried, Done};

@@ -14,13 +14,9 @@ use crate::model::{
 use crate::observe;
 use crate::policy::Policy;
 use crate::record::{IntentDraft, Journal, RecordError};
-use jiff::SignedDuration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// The window of `mutations_per_hour`.
-pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Everything that carrying out the steps of one service takes.
 pub struct Actor<'a> {
@@ -154,13 +150,7 @@ impl Actor<'_> {
         intent: &Intent,
         memory: &ServiceMemory,
     ) -> Result<Result<Admitted, Vec<Refusal>>, RecordError> {
-        let since = self
-            .env
-            .clock
-            .wall()
-            .saturating_sub(HOUR)
-            .unwrap_or(jiff::Timestamp::MIN);
-        let used = self.journal.mutations_since(&self.account, since).await?;
+        let used = self.journal.mutations_last_hour(&self.account).await?;
         let Some((policy, claims)) = (self.in_force)() else {
             let why = "the service's policy is gone: it has been given up".to_owned();
             return Ok(Err(vec![Refusal {

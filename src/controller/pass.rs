@@ -5,7 +5,7 @@ use super::ledger::Ledger;
 use super::parameters::OwnParameters;
 use super::scopes::{ScopeClients, Scopes};
 use super::vitals::Vitals;
-use crate::act::{Actor, Carried, Done, HOUR, Pausing};
+use crate::act::{Actor, Carried, Done, Pausing};
 use crate::aws::{Priority, ScopeKey, Sdk};
 use crate::decide::claims::Claims;
 use crate::decide::fold::{Seen, fold};
@@ -296,15 +296,8 @@ impl Bench<'_> {
     }
 
     async fn mutations_last_hour(&self) -> Result<u32, RecordError> {
-        let since = self
-            .rounds
-            .env
-            .clock
-            .wall()
-            .saturating_sub(HOUR)
-            .unwrap_or(Timestamp::MIN);
         match (self.rounds.ledger.journal(), self.account()) {
-            (Some(journal), Some(account)) => journal.mutations_since(&account, since).await,
+            (Some(journal), Some(account)) => journal.mutations_last_hour(&account).await,
             _ => Ok(0),
         }
     }

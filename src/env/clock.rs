@@ -38,6 +38,18 @@ impl Clock {
         self.now().boot
     }
 
+    /// Names the boot of the machine that [`Clock::boot`] counts from; `None` if the machine does not say.
+    pub fn boot_id(&self) -> Option<String> {
+        match self {
+            Self::System => {
+                let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+                Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+            }
+            // Machines that are booted at the same moment show the same time for ever.
+            Self::Virtual(clock) => Some(format!("booted at {}", clock.booted_at())),
+        }
+    }
+
     /// Waits on the monotonic clock.
     pub async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
@@ -100,6 +112,11 @@ impl VirtualClock {
             suspended: Arc::clone(&self.suspended),
             error: Arc::default(),
         }
+    }
+
+    /// In true time.
+    fn booted_at(&self) -> Timestamp {
+        self.start
     }
 
     pub fn now(&self) -> Stamp {

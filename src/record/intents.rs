@@ -16,6 +16,10 @@ use crate::model::{
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The window of `mutations_per_hour`.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// An intent that is not journaled yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,12 +139,15 @@ impl Store {
     /// [`RecordError::Unsettled`] if a request for one of its instances has not been settled.
     pub fn begin_intent(&mut self, intent: &Intent) -> Result<(), RecordError> {
         let body = to_json(&intent.id, intent)?;
+        let boot = self.boot.clone();
         self.write("begin-intent", |connection| {
             require_settled(connection, intent)?;
             connection
                 .prepare_cached(
-                    "INSERT INTO intents (id, service, account, operation, state, counts, begun_at, body)
-                 VALUES (:id, :service, :account, :operation, 'open', 1, :begun_at, :body)",
+                    "INSERT INTO intents
+                       (id, service, account, operation, state, counts, begun_at, boot, begun_boot, body)
+                     VALUES
+                       (:id, :service, :account, :operation, 'open', 1, :begun_at, :boot, :begun_boot, :body)",
                 )?
                 .execute(named_params! {
                     ":id": intent.id.as_str(),
@@ -148,6 +155,8 @@ impl Store {
                     ":account": intent.account.as_str(),
                     ":operation": intent.step.operation(),
                     ":begun_at": intent.durable.wall.as_millisecond(),
+                    ":boot": boot,
+                    ":begun_boot": milliseconds(intent.durable.boot),
                     ":body": body,
                 })?;
             for instance in intent.step.instances() {
@@ -197,17 +206,22 @@ impl Store {
         })
     }
 
-    /// Requests of `account` since `since` that were or may have been sent.
-    pub fn mutations_since(&mut self, account: &AccountId, since: Timestamp) -> Result<u32, RecordError> {
+    /// Requests of `account` in the last hour that were or may have been sent. An hour is over only when both clocks say
+    /// so: the wall clock may have been set forward, the boot clock knows nothing of what was before the machine booted.
+    pub fn mutations_last_hour(&mut self, account: &AccountId, now: Stamp) -> Result<u32, RecordError> {
         if Mutant::HourIsForgotten.is_on() {
             return Ok(0);
         }
+        let by_wall = now.wall.as_millisecond().saturating_sub(milliseconds(HOUR));
+        let by_boot = milliseconds(now.boot).saturating_sub(milliseconds(HOUR));
+        let boot = self.boot.clone();
         self.read(|connection| {
             Ok(connection
                 .prepare_cached(
-                    "SELECT count(*) FROM intents WHERE account = ?1 AND counts = 1 AND begun_at >= ?2",
+                    "SELECT count(*) FROM intents WHERE account = ?1 AND counts = 1
+                     AND (begun_at > ?2 OR (boot = ?3 AND begun_boot > ?4))",
                 )?
-                .query_row(params![account.as_str(), since.as_millisecond()], |row| {
+                .query_row(params![account.as_str(), by_wall, boot, by_boot], |row| {
                     row.get(0)
                 })?)
         })
@@ -239,6 +253,10 @@ pub(super) fn unsettled(
         "service = ?1 AND state <> 'ended' ORDER BY begun_at, rowid",
         params![service.as_str()],
     )
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn require_settled(connection: &Connection, intent: &Intent) -> Result<(), Fault> {

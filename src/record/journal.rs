@@ -47,7 +47,8 @@ impl Journal {
         Ok(Self::of(store, env))
     }
 
-    fn of(store: Store, env: &Env) -> Self {
+    fn of(mut store: Store, env: &Env) -> Self {
+        store.boot = env.clock.boot_id();
         Self {
             store: Arc::new(Mutex::new(store)),
             env: env.clone(),
@@ -132,10 +133,10 @@ impl Journal {
             .await
     }
 
-    /// See [`Store::mutations_since`].
-    pub async fn mutations_since(&self, account: &AccountId, since: Timestamp) -> Result<u32, RecordError> {
-        let account = account.clone();
-        self.run(move |store| store.mutations_since(&account, since))
+    /// See [`Store::mutations_last_hour`].
+    pub async fn mutations_last_hour(&self, account: &AccountId) -> Result<u32, RecordError> {
+        let (account, now) = (account.clone(), self.env.clock.now());
+        self.run(move |store| store.mutations_last_hour(&account, now))
             .await
     }
 

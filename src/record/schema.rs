@@ -31,6 +31,10 @@ CREATE TABLE intents (
     -- 0 only where it is known that the request was never sent.
     counts    INTEGER NOT NULL CHECK (counts IN (0, 1)),
     begun_at  INTEGER NOT NULL,
+    -- Which boot of which machine it was journaled in, and when on that boot's own clock: the wall clock alone may jump
+    -- forward, and would then forget what was sent minutes ago.
+    boot       TEXT,
+    begun_boot INTEGER,
     ended_at  INTEGER CHECK ((ended_at IS NOT NULL) = (state = 'ended')),
     body      TEXT NOT NULL,
     -- The error of an ambiguous intent, the outcome of an ended one.
@@ -38,6 +42,7 @@ CREATE TABLE intents (
 ) STRICT;
 CREATE INDEX intents_unsettled ON intents (service) WHERE state <> 'ended';
 CREATE INDEX intents_counted ON intents (account, begun_at) WHERE counts = 1;
+CREATE INDEX intents_counted_of_boot ON intents (account, boot, begun_boot) WHERE counts = 1;
 CREATE INDEX intents_of_service ON intents (service, begun_at);
 CREATE INDEX intents_ended ON intents (ended_at) WHERE state = 'ended';
 

@@ -91,6 +91,8 @@ pub struct Store {
     /// How long to wait for another process's transaction.
     patience: Duration,
     options: Options,
+    /// Which boot of the machine the stamps are of, if it is known.
+    pub(super) boot: Option<String>,
     dead: bool,
     /// When entries that nobody needs any more were last removed, in milliseconds since 1970.
     pub(super) pruned_at: Option<i64>,
@@ -143,6 +145,7 @@ impl Store {
             patience,
             connection: Some(connection),
             options,
+            boot: None,
             dead: false,
             pruned_at: None,
             path,
@@ -171,6 +174,7 @@ impl Store {
             patience: READER_PATIENCE,
             connection: Some(connection),
             options,
+            boot: None,
             dead: false,
             pruned_at: None,
             path,

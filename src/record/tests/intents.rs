@@ -152,12 +152,7 @@ fn an_intent_of_an_unknown_kind_is_reported_and_holds_its_instances_back() {
     );
     let refused = store.begin_intent(&intent("intent-8", &["i-1"], after(1)));
     assert!(matches!(refused, Err(RecordError::Unsettled { .. })));
-    assert_eq!(
-        store
-            .mutations_since(&AccountId::new("111122223333"), four_o_clock())
-            .unwrap(),
-        1
-    );
+    assert_eq!(sent_by_the_hour(&mut store, "111122223333", 59, 9000), 1);
     assert!(store.intents(None, 10).unwrap()[0].intent.is_err());
 }
 
@@ -181,15 +176,37 @@ fn requests_that_may_have_been_sent_count_against_the_cap_over_restarts() {
     }
     drop(store);
     let mut store = Store::open(folder.path(), Options::default()).unwrap();
-    let account = AccountId::new("111122223333");
-    assert_eq!(store.mutations_since(&account, four_o_clock()).unwrap(), 3);
-    assert_eq!(store.mutations_since(&account, after(3)).unwrap(), 1);
-    assert_eq!(
-        store
-            .mutations_since(&AccountId::new("999999999999"), four_o_clock())
-            .unwrap(),
-        0
-    );
+    assert_eq!(sent_by_the_hour(&mut store, "111122223333", 59, 9000), 3);
+    assert_eq!(sent_by_the_hour(&mut store, "111122223333", 62, 9000), 1);
+    assert_eq!(sent_by_the_hour(&mut store, "111122223333", 63, 9000), 0);
+    assert_eq!(sent_by_the_hour(&mut store, "999999999999", 59, 9000), 0);
+}
+
+/// So many minutes after four by the wall clock, and so many seconds after the machine booted.
+fn sent_by_the_hour(store: &mut Store, account: &str, minutes: i64, boot_s: u64) -> u32 {
+    let now = Stamp {
+        wall: after(minutes),
+        boot: Duration::from_secs(boot_s),
+    };
+    store.mutations_last_hour(&AccountId::new(account), now).unwrap()
+}
+
+#[test]
+fn a_wall_clock_set_forward_does_not_end_the_hour_but_another_boot_knows_no_better() {
+    let (_folder, mut store) = new_store();
+    store.boot = Some("this boot".to_owned());
+    // Begun at 60 s on the boot clock.
+    let sent = intent("intent-1", &["i-1"], four_o_clock());
+    store.begin_intent(&sent).unwrap();
+    assert_eq!(sent_by_the_hour(&mut store, "111122223333", 24 * 60, 3659), 1);
+    assert_eq!(sent_by_the_hour(&mut store, "111122223333", 24 * 60, 3660), 0);
+    let set_back = sent_by_the_hour(&mut store, "111122223333", -600, 3660);
+    assert_eq!(set_back, 1, "by the wall clock the hour has not begun");
+    store.boot = Some("the next".to_owned());
+    assert_eq!(sent_by_the_hour(&mut store, "111122223333", 24 * 60, 120), 0);
+    assert_eq!(sent_by_the_hour(&mut store, "111122223333", 59, 120), 1);
+    store.boot = None;
+    assert_eq!(sent_by_the_hour(&mut store, "111122223333", 24 * 60, 120), 0);
 }
 
 #[derive(Clone, Debug)]

@@ -100,3 +100,20 @@ fn a_spare_is_started_in_place_of_one_whose_stop_is_respected() {
     ];
     ends_well(&night(1, &[Kind::OnDemand, Kind::OnDemand], &disturbances));
 }
+
+/// The cap on mutations was counted by the wall clock alone: set forward by NTP, it forgot what had been sent minutes ago.
+#[test]
+fn a_wall_clock_set_forward_does_not_free_the_hours_cap() {
+    let stop = |server| What::Stop {
+        server,
+        by: StopBy::Retirement,
+    };
+    let forward = What::WallClock {
+        forward_s: 3600,
+        lasts_s: 1800,
+    };
+    let disturbances = [(600, stop(0)), (900, stop(1)), (1200, forward), (1500, stop(2))];
+    let mut night = night(3, &[Kind::OnDemand; 3], &disturbances);
+    night.settings.mutations_per_hour = 2;
+    ends_well(&night);
+}
