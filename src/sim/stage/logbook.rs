@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
@@ -74,6 +75,10 @@ impl Visit for Text {
 impl Subscriber for Logbook {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= MOST_TALKATIVE && metadata.target().starts_with("keepgreen")
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::from_level(MOST_TALKATIVE))
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
