@@ -18,8 +18,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The window of `mutations_per_hour`.
-const HOUR: Duration = Duration::from_secs(3600);
+/// The window of `mutations_per_hour`: an hour between two requests as AWS sees them, which may be a little later than they
+/// were journaled.
+const HOUR: Duration = Duration::from_secs(3600 + 30);
 
 /// An intent that is not journaled yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
