@@ -295,7 +295,7 @@ fn remember_missing(
     }
 }
 
-/// An instance that is nowhere in a complete listing is forgotten only after a while, and only while others are seen.
+/// An instance that is nowhere in a complete listing is gone only after a while, and only while others are seen.
 fn remember_absent(memory: &mut ServiceMemory, by_slot: &BTreeMap<SlotName, Vec<&Instance>>, tick: Tick) {
     let seen = |id: &InstanceId| by_slot.values().flatten().any(|instance| instance.id == *id);
     let others_seen = by_slot.values().any(|members| !members.is_empty());
@@ -304,12 +304,26 @@ fn remember_absent(memory: &mut ServiceMemory, by_slot: &BTreeMap<SlotName, Vec<
             entry.absent = Some(tick.tick_or_start(entry.absent.take()));
         }
     }
-    let believed = |timer: &Timer| timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE;
-    memory
-        .instances
-        .retain(|_, entry| !entry.absent.as_ref().is_some_and(believed));
+    let is_gone = |entry: &InstanceMemory| {
+        let believed = |timer: &Timer| timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE;
+        entry.absent.as_ref().is_some_and(believed)
+    };
     let known = &memory.instances;
-    memory.incidents.retain(|id, _| known.contains_key(id));
+    memory
+        .incidents
+        .retain(|id, _| known.get(id).is_some_and(|entry| !is_gone(entry)));
+    memory.instances.retain(|_, entry| {
+        let gone = is_gone(entry);
+        entry.was_up &= !gone;
+        !gone || outlasts_absence(entry, tick.now)
+    });
+}
+
+/// Should it be there again after all, what a person did to it and what failed on it count as before.
+fn outlasts_absence(entry: &InstanceMemory, now: Timestamp) -> bool {
+    let within =
+        |times: &[Timestamp], most: SignedDuration| times.iter().any(|at| now.duration_since(*at) < most);
+    within(&entry.operator_stops_undone, OPERATOR_STOP_MEMORY) || within(&entry.failed_attempts, DAY)
 }
 
 /// Opens, follows and ends the incident of one instance.
@@ -341,13 +355,16 @@ fn follow_incident(
                 wait: Duration::ZERO,
                 healthy_for: Duration::ZERO,
                 healed: None,
+                relapses: 0,
                 quarantined: None,
             }
         });
         incident.wait = incident.wait.saturating_sub(tick.elapsed);
         incident.healthy_for = Duration::ZERO;
         let never_showed = judge_attempt_of_stopped(incident, instance, stop, tick);
-        incident.healed = None;
+        if incident.healed.take().is_some() {
+            incident.relapses = incident.relapses.saturating_add(1);
+        }
         incident.kind = stop.kind;
         stop.evidence.clone_into(&mut incident.evidence);
         incident.launched_at = instance.launched_at;

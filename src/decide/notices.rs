@@ -145,7 +145,7 @@ impl Teller<'_> {
                 self.whole_again(),
                 incident.evidence
             );
-            let key = format!("repair/{repair}/recovered");
+            let key = format!("repair/{}/recovered", incident.episode());
             out.push(self.notice(key, NoticeKind::RepairDone, "is healthy again", text));
         }
     }
@@ -195,7 +195,7 @@ impl Teller<'_> {
                 incident.evidence,
                 short(left)
             );
-            let key = announcement_key(&incident.repair);
+            let key = announcement_key(incident);
             out.push(self.notice(key, NoticeKind::RepairBegun, "was stopped by a person", text));
         } else if starts_now {
             let text = format!(
@@ -203,7 +203,7 @@ impl Teller<'_> {
                 incident.kind.as_str(),
                 incident.evidence
             );
-            let key = format!("repair/{}/begun", incident.repair);
+            let key = format!("repair/{}/begun", incident.episode());
             out.push(self.notice(key, NoticeKind::RepairBegun, "is being started", text));
         }
         let respected = self
@@ -212,7 +212,7 @@ impl Teller<'_> {
             .iter()
             .find(|hold| matches!(hold, HoldReason::StopRespected { .. }));
         if let Some(hold) = respected {
-            let key = format!("repair/{}/respected", incident.repair);
+            let key = format!("repair/{}/respected", incident.episode());
             out.push(self.notice(
                 key,
                 NoticeKind::NeedsPerson,
@@ -247,7 +247,7 @@ impl Teller<'_> {
                 self.view.state,
                 hold.sentence()
             );
-            let key = format!("repair/{}/standstill/{}", incident.repair, hold.word());
+            let key = format!("repair/{}/standstill/{}", incident.episode(), hold.word());
             out.push(self.notice(key, NoticeKind::NeedsPerson, "is down and not started", text));
         }
         if let Some(held) = incident
@@ -274,7 +274,7 @@ impl Teller<'_> {
         });
         if let Some(hold) = paused {
             let text = format!("It is {} and stays so: {}.", self.view.state, hold.sentence());
-            let key = format!("repair/{}/paused/{}", incident.repair, pause_identity(hold));
+            let key = format!("repair/{}/paused/{}", incident.episode(), pause_identity(hold));
             out.push(self.notice(
                 key,
                 NoticeKind::NeedsPerson,

@@ -171,11 +171,22 @@ pub struct Incident {
     /// When it was healthy again for the first time after the latest attempt.
     #[serde(default)]
     pub healed: Option<Timestamp>,
+    /// How often it was down again after it had been healthy.
+    #[serde(default)]
+    pub relapses: u32,
     #[serde(default)]
     pub quarantined: Option<Timestamp>,
 }
 
 impl Incident {
+    /// Names one stretch of being down: people who were told that it is healthy again are told anew of a relapse.
+    pub fn episode(&self) -> String {
+        match self.relapses {
+            0 => self.repair.to_string(),
+            relapses => format!("{}/relapse-{relapses}", self.repair),
+        }
+    }
+
     /// Attempts that were tried and did not heal.
     pub fn failed_attempts(&self) -> u32 {
         let failed = self

@@ -99,7 +99,7 @@ fn of_operator(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
     }
     let announced = case
         .incident
-        .is_some_and(|incident| case.input.delivered.contains(&announcement_key(&incident.repair)));
+        .is_some_and(|incident| case.input.delivered.contains(&announcement_key(incident)));
     let chosen = case.input.policy.grace.operator_stop;
     let grace = if announced {
         chosen
@@ -132,8 +132,8 @@ pub(crate) fn is_respected(memory: Option<&InstanceMemory>, incident: Option<&In
 }
 
 /// The notice that announces that a person's stop will be undone.
-pub(crate) fn announcement_key(repair: &RepairId) -> String {
-    format!("repair/{repair}/announced")
+pub(crate) fn announcement_key(incident: &Incident) -> String {
+    format!("repair/{}/announced", incident.episode())
 }
 
 /// S11: quarantine, cooldown, an attempt that is still awaited.

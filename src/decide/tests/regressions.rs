@@ -255,6 +255,47 @@ fn a_person_who_stops_it_again_between_two_looks_is_respected() {
     assert!(holds.iter().any(|hold| respected(&hold.reason)), "{holds:?}");
 }
 
+#[test]
+fn a_respected_stop_is_respected_by_whom_saw_it_gone_for_a_while() {
+    let mut night = operators_stop_accepted_start();
+    let green = night.instance(GREEN).clone();
+    night.instances.retain(|instance| instance.id != green.id);
+    for _ in 0..30 {
+        night.pass_time(60);
+        night.plan();
+    }
+    night.instances.push(green);
+    night.stop(GREEN, "Client.UserInitiatedShutdown");
+    for _ in 0..40 {
+        night.pass_time(60);
+        assert!(night.plan().steps.is_empty());
+    }
+    let holds = night.plan().holds;
+    let respected = |reason: &HoldReason| matches!(reason, HoldReason::StopRespected { .. });
+    assert!(holds.iter().any(|hold| respected(&hold.reason)), "{holds:?}");
+}
+
+#[test]
+fn who_was_told_that_it_is_healthy_again_is_told_of_a_relapse_too() {
+    let mut night = Night::of(tis(""));
+    night.instance(GREEN).lifecycle = Lifecycle::Spot;
+    let down_again = |night: &mut Night| {
+        night.stop(GREEN, "Server.SpotInstanceShutdown");
+        night.pass_time(60);
+        let down = keys(&night.plan(), "/standstill/");
+        night.serve(GREEN);
+        for _ in 0..6 {
+            night.pass_time(60);
+            night.plan();
+        }
+        down
+    };
+    let first = down_again(&mut night);
+    let second = down_again(&mut night);
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert_ne!(first, second, "the same key is told once");
+}
+
 const SPARE: &str = "i-0000000000000000c";
 
 /// Green has a stopped spare.
