@@ -167,6 +167,11 @@ impl Alerts {
         let failed = failed_since(case, service, id);
         let down = truth.stop_began.filter(|_| !was_tried(case, id));
         let key = (Kind::Down, id.to_owned());
+        // Whose other calls fail, the one that says in which account it is among them, may know nothing for certain.
+        let account = &case.arrival.request.caller.account;
+        if let Some(standing) = self.standing.get_mut(&key) {
+            standing.jolted |= bench.looks.was_disturbed(account, standing.latest);
+        }
         self.note(
             bench,
             key,

@@ -21,12 +21,26 @@ const WAVE: Duration = Duration::from_secs(60);
 /// One instance is named so often at the most: in a batch, alone, and once more after a look at what became of that.
 const NAMED_MAX: usize = 3;
 
+/// A batch that fails is halved until what fails is alone: that often at the most.
+fn halvings(batch: usize) -> usize {
+    usize::try_from(batch.next_power_of_two().trailing_zeros()).unwrap_or(0)
+}
+
 /// When each life was last shown that something is paused, and what was sent lately.
 #[derive(Debug, Default)]
 pub(super) struct Resumption {
     /// Life, and instance or parameter.
     seen_paused: BTreeMap<(u32, String), Timestamp>,
-    sent: VecDeque<(Timestamp, String)>,
+    sent: VecDeque<Sent>,
+}
+
+/// One instance that a mutation named.
+#[derive(Debug)]
+struct Sent {
+    at: Timestamp,
+    instance: String,
+    /// How many it named.
+    batch: usize,
 }
 
 impl Resumption {
@@ -55,11 +69,16 @@ impl Resumption {
 
     pub(super) fn sent(&mut self, arrival: &Arrival) {
         let now = arrival.sent;
-        while self.sent.front().is_some_and(|(at, _)| later(*at, WAVE) < now) {
+        while self.sent.front().is_some_and(|sent| later(sent.at, WAVE) < now) {
             self.sent.pop_front();
         }
-        let ids = step::concerned(arrival).into_iter();
-        self.sent.extend(ids.map(|id| (now, id.to_owned())));
+        let ids = step::concerned(arrival);
+        let batch = ids.len();
+        self.sent.extend(ids.into_iter().map(|id| Sent {
+            at: now,
+            instance: id.to_owned(),
+            batch,
+        }));
     }
 
     /// When this life was last shown that the instance is paused.
@@ -103,8 +122,10 @@ pub(super) fn l5_resume(case: &Case, findings: &mut Findings) {
         if held.or(began.filter(|began| resumes(*began))).is_some() {
             let since = earlier(arrival.sent, WAVE);
             let sent = case.memory.resumption.sent.iter();
-            let times = sent.filter(|(at, of)| *at > since && of == id).count() + 1;
-            findings.require(times <= NAMED_MAX, || {
+            let named = || sent.clone().filter(|sent| sent.at > since && sent.instance == id);
+            let times = named().count() + 1;
+            let batch = named().map(|sent| sent.batch).max().unwrap_or(1);
+            findings.require(times <= NAMED_MAX + halvings(batch), || {
                 format!("{id} is named by {times} mutations within a minute of resuming")
             });
         }
