@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-const SEEDS_IN_CI: u64 = 60;
+const SEEDS_IN_CI: u64 = 200;
 /// So many nights reach every premise that can be reached at all.
-const ENOUGH_FOR_PREMISES: u64 = 500;
+const ENOUGH_FOR_PREMISES: u64 = 200;
 /// Nights in which less is repaired, on average, prove little.
 const STARTS_A_NIGHT: usize = 5;
 /// Every so many seeds, one is run twice and must come out the same.
