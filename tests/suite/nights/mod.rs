@@ -1,4 +1,4 @@
-//! A thousand nights: drawn fleets, policies and storms, each two simulated hours of everything going wrong and four of
+//! Nights by the hundred: drawn fleets, policies and storms, each two simulated hours of everything going wrong and four of
 //! quiet, judged by the oracles and by how it ends.
 //!
 //! `tests/nights` runs them; `tests/nights --help` says how. A night is [`night::Night`], plain data; [`draw`] makes one from a
