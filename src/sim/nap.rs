@@ -19,18 +19,20 @@ struct Order {
 }
 
 impl Nap {
-    /// From its next poll on, the sleeper stands still for so long.
-    pub fn take(&self, duration: Duration) {
+    /// From its next poll on, the sleeper stands still for so long; a nap that is longer already is not cut short. Returns
+    /// when that is.
+    pub fn take(&self, duration: Duration) -> Instant {
         #[expect(
             clippy::disallowed_methods,
             reason = "tokio's paused clock is the simulation's own"
         )]
-        let until = Instant::now() + duration;
+        let now = Instant::now();
         let mut order = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        order.until = Some(until);
+        order.until = order.until.max(Some(now + duration));
         if let Some(waker) = order.waker.take() {
             waker.wake();
         }
+        now
     }
 
     /// Runs `sleeper`, but for its naps. Timers that ran out meanwhile are found to have run out.
@@ -50,7 +52,10 @@ impl Nap {
         let mut order = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         order.waker = Some(context.waker().clone());
         if let Some(until) = order.until.take() {
-            *asleep = Some(Box::pin(sleep_until(until)));
+            let before = asleep.as_ref().map(|timer| timer.deadline());
+            *asleep = Some(Box::pin(sleep_until(
+                before.map_or(until, |before| before.max(until)),
+            )));
         }
         if asleep
             .as_mut()
@@ -83,6 +88,8 @@ mod tests {
         let order = async {
             sleep(Duration::from_secs(15)).await;
             nap.take(Duration::from_secs(100));
+            sleep(Duration::from_secs(5)).await;
+            nap.take(Duration::from_secs(10));
         };
         tokio::join!(nap.run(walk), order);
         assert_eq!(*steps.lock().unwrap(), [10, 115, 125, 135]);

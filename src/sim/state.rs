@@ -35,8 +35,17 @@ pub(super) struct Surroundings {
     pub(super) jolted: AtomicBool,
     /// Something is wrong, and stays so.
     pub(super) unwell: AtomicBool,
-    /// The loop has begun to stand still, for so long; noticed by the heartbeat after that.
-    pub(super) stalls: Mutex<Vec<(Duration, Duration)>>,
+    /// When the loop began to stand still.
+    pub(super) stalls: Mutex<Vec<Standstill>>,
+}
+
+/// The loop stands still for a while, and nobody need make a call just then.
+#[derive(Debug)]
+pub(super) struct Standstill {
+    pub(super) began: Instant,
+    pub(super) lasts: Duration,
+    /// The heartbeat should tell after so long.
+    pub(super) noticed_after: Duration,
 }
 
 pub(super) struct State {
@@ -195,12 +204,12 @@ impl State {
             self.oracle.jolted(now);
         }
         let stalls = std::mem::take(&mut *around.stalls.lock().unwrap_or_else(PoisonError::into_inner));
-        for (lasts, noticed_after) in stalls {
-            let until = world::later(now, lasts);
+        for stall in stalls {
+            let from = world::earlier(now, stall.began.elapsed());
             self.oracle.stalled(Stall {
-                from: now,
-                until,
-                noticed_after,
+                from,
+                until: world::later(from, stall.lasts),
+                noticed_after: stall.noticed_after,
             });
         }
     }

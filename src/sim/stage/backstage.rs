@@ -16,7 +16,7 @@ use crate::env::VirtualClock;
 use crate::record::{FILE_NAME, Journal};
 use crate::sim::Incarnation;
 use crate::sim::nap::Nap;
-use crate::sim::state::Surroundings;
+use crate::sim::state::{Standstill, Surroundings};
 
 /// So many pages hold nothing: the disk is full.
 const NO_PAGES: u32 = 1;
@@ -91,8 +91,11 @@ impl Backstage {
             .stalls
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        stalls.push((duration, noticed_after));
-        self.0.stall.take(duration);
+        stalls.push(Standstill {
+            began: self.0.stall.take(duration),
+            lasts: duration,
+            noticed_after,
+        });
     }
 
     fn jolt(&self) {
