@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// The window of `mutations_per_hour`: an hour between two requests as AWS sees them, which may be a little later than they
 /// were journaled.
-const HOUR: Duration = Duration::from_secs(3600 + 30);
+const WINDOW: Duration = Duration::from_secs(3600 + 30);
 
 /// An intent that is not journaled yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,8 +213,8 @@ impl Store {
         if Mutant::HourIsForgotten.is_on() {
             return Ok(0);
         }
-        let by_wall = now.wall.as_millisecond().saturating_sub(milliseconds(HOUR));
-        let by_boot = milliseconds(now.boot).saturating_sub(milliseconds(HOUR));
+        let by_wall = now.wall.as_millisecond().saturating_sub(milliseconds(WINDOW));
+        let by_boot = milliseconds(now.boot).saturating_sub(milliseconds(WINDOW));
         let boot = self.boot.clone();
         self.read(|connection| {
             Ok(connection

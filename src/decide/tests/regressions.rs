@@ -242,6 +242,12 @@ fn an_accepted_start_that_never_happened_has_undone_no_persons_stop() {
     );
 }
 
+fn assert_respected(night: &mut Night) {
+    let holds = night.plan().holds;
+    let respected = |reason: &HoldReason| matches!(reason, HoldReason::StopRespected { .. });
+    assert!(holds.iter().any(|hold| respected(&hold.reason)), "{holds:?}");
+}
+
 #[test]
 fn a_person_who_stops_it_again_between_two_looks_is_respected() {
     let mut night = operators_stop_accepted_start();
@@ -250,13 +256,11 @@ fn a_person_who_stops_it_again_between_two_looks_is_respected() {
         night.pass_time(60);
         assert!(night.plan().steps.is_empty());
     }
-    let holds = night.plan().holds;
-    let respected = |reason: &HoldReason| matches!(reason, HoldReason::StopRespected { .. });
-    assert!(holds.iter().any(|hold| respected(&hold.reason)), "{holds:?}");
+    assert_respected(&mut night);
 }
 
 #[test]
-fn a_respected_stop_is_respected_by_whom_saw_it_gone_for_a_while() {
+fn a_second_stop_is_respected_after_the_instance_was_not_seen_for_a_while() {
     let mut night = operators_stop_accepted_start();
     let green = night.instance(GREEN).clone();
     night.instances.retain(|instance| instance.id != green.id);
@@ -270,9 +274,7 @@ fn a_respected_stop_is_respected_by_whom_saw_it_gone_for_a_while() {
         night.pass_time(60);
         assert!(night.plan().steps.is_empty());
     }
-    let holds = night.plan().holds;
-    let respected = |reason: &HoldReason| matches!(reason, HoldReason::StopRespected { .. });
-    assert!(holds.iter().any(|hold| respected(&hold.reason)), "{holds:?}");
+    assert_respected(&mut night);
 }
 
 #[test]
