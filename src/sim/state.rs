@@ -205,6 +205,10 @@ impl State {
         }
         let stalls = std::mem::take(&mut *around.stalls.lock().unwrap_or_else(PoisonError::into_inner));
         for stall in stalls {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "tokio's paused clock is the simulation's own"
+            )]
             let from = world::earlier(now, stall.began.elapsed());
             self.oracle.stalled(Stall {
                 from,
