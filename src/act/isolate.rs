@@ -26,7 +26,9 @@ pub(super) fn may_be_one_instances(class: ErrorClass) -> bool {
 /// AWS usually names the instances that it objects to: they are set apart, so that all others start with one more
 /// request. Where it names none, the batch is halved, which finds `k` bad ones among `n` in about `k·log2(n)` requests.
 pub(super) fn smaller(step: &Step, error: &AwsError) -> Vec<Step> {
-    let Step::Start { instances } = step;
+    let Step::Start { instances } = step else {
+        return Vec::new();
+    };
     if instances.len() < 2 || Mutant::BatchIsNeverSplit.is_on() || !may_be_one_instances(error.class) {
         return Vec::new();
     }

@@ -182,6 +182,7 @@ impl Actor<'_> {
         match self.writer.send(admitted).await {
             Ok(accepted) => Ok(Outcome::Accepted {
                 request_id: accepted.request_id,
+                launched: accepted.launched,
             }),
             Err(error) if error.class == ErrorClass::Ambiguous && !Mutant::LostIsNeverSent.is_on() => {
                 Err(error)
@@ -247,7 +248,7 @@ fn log_outcome(intent: &Intent, outcome: &Outcome) {
         .join(" ");
     let (id, operation) = (&intent.id, intent.step.operation());
     match outcome {
-        Outcome::Accepted { request_id } => {
+        Outcome::Accepted { request_id, .. } => {
             tracing::info!(intent = %id, operation, instances, request_id, "AWS accepted the request");
         }
         Outcome::NotSent { why } => tracing::info!(intent = %id, operation, instances, why, "not sent"),

@@ -38,6 +38,7 @@ pub(super) fn instance(raw: &ec2::Instance, owner: Option<&str>, region: &Region
         tags: tags(raw.tags()),
         private_ip: raw.private_ip_address().map(str::to_owned),
         public_ip: raw.public_ip_address().map(str::to_owned),
+        digest: String::new(),
     })
 }
 

@@ -19,7 +19,7 @@ use super::credentials::Kept;
 use super::error::Request;
 use super::interceptors::{OnlyThese, Passed, SendGate};
 use crate::decide::guard::Admitted;
-use crate::model::{AwsError, Intent, Region, Stamp, Step};
+use crate::model::{AwsError, ErrorClass, InstanceId, Intent, Region, Stamp, Step};
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::request_id::RequestId as _;
@@ -37,6 +37,8 @@ pub struct Writer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     pub request_id: Option<String>,
+    /// The instance that a launch made.
+    pub launched: Option<InstanceId>,
 }
 
 impl Writer {
@@ -78,6 +80,7 @@ impl Writer {
                     .acquire(&self.caller.purse, Api::StartInstances, Priority::Start)
                     .await;
             }
+            _ => {}
         }
     }
 
@@ -130,8 +133,17 @@ impl Writer {
                     .await?;
                 Ok(Accepted {
                     request_id: answer.request_id().map(str::to_owned),
+                    launched: None,
                 })
             }
+            other => Err(AwsError {
+                operation: other.operation().to_owned(),
+                object: None,
+                class: ErrorClass::NeverSent,
+                code: None,
+                message: "this writer has no such request".to_owned(),
+                request_id: None,
+            }),
         }
     }
 }

@@ -58,7 +58,10 @@ pub fn quarantined() -> Night {
     let mut night = stopped();
     for _ in 0..3 {
         night.pass_time(3600);
-        night.act(&Outcome::Accepted { request_id: None });
+        night.act(&Outcome::Accepted {
+            request_id: None,
+            launched: None,
+        });
         night.pass_time(10);
         night.up(GREEN);
         night.plan();

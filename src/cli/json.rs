@@ -248,11 +248,14 @@ impl ServiceDoc {
         };
         let Some(plan) = plan else { return none };
         let steps = plan.steps.iter().map(|planned| {
-            let Step::Start { instances } = &planned.step;
+            let instances = match &planned.step {
+                Step::Start { instances } => instances.clone(),
+                _ => BTreeMap::new(),
+            };
             StepDoc {
                 step: "start",
                 operation: planned.step.operation(),
-                instances: instances.clone(),
+                instances,
                 why: clean(&planned.why),
             }
         });

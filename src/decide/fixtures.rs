@@ -48,6 +48,7 @@ pub fn running(id: &str, name: &str) -> Instance {
         tags: BTreeMap::from([("Name".to_owned(), name.to_owned())]),
         private_ip: None,
         public_ip: None,
+        digest: String::new(),
     }
 }
 
@@ -320,7 +321,10 @@ impl Night {
 
     /// [`Self::act`], with every start accepted.
     pub fn act_accepted(&mut self) -> Plan {
-        self.act(&Outcome::Accepted { request_id: None })
+        self.act(&Outcome::Accepted {
+            request_id: None,
+            launched: None,
+        })
     }
 }
 

@@ -230,6 +230,7 @@ fn remember_instance(
             last_in_traffic: None,
             operator_stops_undone: Vec::new(),
             failed_attempts: Vec::new(),
+            registration: None,
             absent: None,
         });
     entry.slot = slot.clone();

@@ -103,7 +103,9 @@ pub fn admit(intent: Intent, evidence: &Evidence<'_>) -> Result<Admitted, Vec<Re
     s13_pause(&intent, evidence, &mut refusals);
     s14_lease(evidence, &mut refusals);
     s16_freshness(&intent, evidence, &mut refusals);
-    let Step::Start { instances } = &intent.step;
+    let Step::Start { instances } = &intent.step else {
+        return Err(vec![own_fault("S8", "no rule admits this step".to_owned())]);
+    };
     for (id, start) in instances {
         match evidence.look.instances.get(id) {
             Some(instance) => {
@@ -240,7 +242,9 @@ fn s11_caps(intent: &Intent, evidence: &Evidence<'_>, out: &mut Vec<Refusal>) {
     if used > limit {
         out.push(expected("S11", HoldReason::HourlyCap { used, limit }.sentence()));
     }
-    let Step::Start { instances } = &intent.step;
+    let Step::Start { instances } = &intent.step else {
+        return;
+    };
     for (id, start) in instances {
         let incident = evidence
             .memory

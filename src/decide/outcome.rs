@@ -23,7 +23,9 @@ pub fn fold_outcome(
     now: Timestamp,
 ) -> ServiceMemory {
     let mut memory = before.clone();
-    let Step::Start { instances } = &intent.step;
+    let Step::Start { instances } = &intent.step else {
+        return memory;
+    };
     for (id, start) in instances {
         match outcome {
             Outcome::Accepted { .. } => accepted(&mut memory, intent, id, start, now),
@@ -49,7 +51,9 @@ pub fn fold_settled(
 ) -> ServiceMemory {
     let intent = &journaled.intent;
     let mut memory = fold_outcome(before, policy, intent, outcome, now);
-    let Step::Start { instances } = &intent.step;
+    let Step::Start { instances } = &intent.step else {
+        return memory;
+    };
     if let (IntentState::Ambiguous { error }, Outcome::Settled { not_applied, .. }) =
         (&journaled.state, outcome)
     {

@@ -25,6 +25,9 @@ pub struct Instance {
     pub tags: BTreeMap<String, String>,
     pub private_ip: Option<String>,
     pub public_ip: Option<String>,
+    /// Of everything that a [`super::Blueprint`] is taken from: another digest is another blueprint.
+    #[serde(default)]
+    pub digest: String,
 }
 
 impl Instance {
@@ -251,4 +254,7 @@ pub enum ImageListing {
     Listed(ImageState),
     /// A complete answer that does not have it.
     Absent,
+    /// Asked for alone, by its id, the answer does not have it or calls it unknown, and an adjacent call showed an image that
+    /// is known to be there.
+    AbsentBesideAWitness,
 }

@@ -4,10 +4,11 @@
 //! lost answer leaves it open; it is then settled by looking at the world, never by sending it again blind.
 
 use super::{
-    AccountId, AwsError, InstanceId, IntentId, PolicyVersion, Region, RepairId, ServiceName, SlotName, Stamp,
+    AccountId, AwsError, InstanceId, IntentId, Launch, PolicyVersion, Region, RepairId, ServiceName,
+    SlotName, Stamp, TargetGroupArn,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One mutation of the world, complete: nothing is left to choose when it is carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,46 @@ pub enum Step {
         /// Never empty; at most [`Step::MOST_STARTED_AT_ONCE`].
         instances: BTreeMap<InstanceId, StartOf>,
     },
+    /// One RunInstances request, for one instance.
+    Launch(Box<Launch>),
+    /// One RegisterTargets request: one instance into one target group.
+    Register(TargetStep),
+    /// One DeregisterTargets request: one instance out of one target group.
+    Deregister(TargetStep),
+    /// One StopInstances request.
+    Stop { instance: InstanceId, of: RepairOf },
+    /// One TerminateInstances request.
+    Terminate { instance: InstanceId, of: RepairOf },
+    /// One CreateTags request, which marks an instance as retired: `keepgreen:retired`.
+    Retire {
+        instance: InstanceId,
+        of: RepairOf,
+        /// The tag's value.
+        at: String,
+    },
+}
+
+/// One target of one group, by instance **and** port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetStep {
+    pub instance: InstanceId,
+    /// By the name or ARN that the policy uses.
+    pub group: String,
+    pub arn: TargetGroupArn,
+    /// `None`: the group's own port, and the group has none to name (never for groups of instances).
+    pub port: Option<u16>,
+    pub of: RepairOf,
+}
+
+/// Which repair a step belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairOf {
+    pub slot: SlotName,
+    pub repair: RepairId,
+    /// The instance that is replaced, or that the repair is about.
+    pub about: InstanceId,
+    /// Counted from 1 within the repair.
+    pub attempt: u32,
 }
 
 /// Which repair a start belongs to.
@@ -37,13 +78,52 @@ impl Step {
     pub fn operation(&self) -> &'static str {
         match self {
             Self::Start { .. } => "StartInstances",
+            Self::Launch(_) => "RunInstances",
+            Self::Register(_) => "RegisterTargets",
+            Self::Deregister(_) => "DeregisterTargets",
+            Self::Stop { .. } => "StopInstances",
+            Self::Terminate { .. } => "TerminateInstances",
+            Self::Retire { .. } => "CreateTags",
         }
     }
 
-    /// The instances that it touches.
-    pub fn instances(&self) -> impl Iterator<Item = &InstanceId> {
+    /// The slots that it is about.
+    pub fn slots(&self) -> BTreeSet<&SlotName> {
         match self {
-            Self::Start { instances } => instances.keys(),
+            Self::Start { instances } => instances.values().map(|start| &start.slot).collect(),
+            other => other.repair().map(|of| &of.slot).into_iter().collect(),
+        }
+    }
+
+    /// The instances that it touches; of a launch, the one that is replaced.
+    pub fn instances(&self) -> impl Iterator<Item = &InstanceId> {
+        let (many, one) = match self {
+            Self::Start { instances } => (Some(instances.keys()), None),
+            Self::Launch(launch) => (None, Some(&launch.of.about)),
+            Self::Register(target) | Self::Deregister(target) => (None, Some(&target.instance)),
+            Self::Stop { instance, .. }
+            | Self::Terminate { instance, .. }
+            | Self::Retire { instance, .. } => (None, Some(instance)),
+        };
+        many.into_iter().flatten().chain(one)
+    }
+
+    /// The repair that it belongs to; a start may be of several.
+    pub fn repair(&self) -> Option<&RepairOf> {
+        match self {
+            Self::Start { .. } => None,
+            Self::Launch(launch) => Some(&launch.of),
+            Self::Register(target) | Self::Deregister(target) => Some(&target.of),
+            Self::Stop { of, .. } | Self::Terminate { of, .. } | Self::Retire { of, .. } => Some(of),
+        }
+    }
+
+    /// The same without what must not be shown.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        match self {
+            Self::Launch(launch) => Self::Launch(Box::new(launch.shown())),
+            other => other.clone(),
         }
     }
 }
@@ -84,7 +164,12 @@ pub enum IntentState {
 #[serde(rename_all = "kebab-case", tag = "outcome")]
 pub enum Outcome {
     /// AWS accepted the request.
-    Accepted { request_id: Option<String> },
+    Accepted {
+        request_id: Option<String>,
+        /// The instance that a launch made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        launched: Option<InstanceId>,
+    },
     /// The guard refused it, or the send gate held it back: it was never sent.
     NotSent { why: String },
     /// AWS refused it, without effect.

@@ -6,7 +6,7 @@
 //! Time that has lasted is accumulated look by look (`lasted`, `healthy_for`, `wait`) instead of subtracted from the wall
 //! clock, so that a clock that jumps two hours neither skips a grace nor prolongs it.
 
-use super::{InstanceId, IntentId, PolicyVersion, RepairId, SlotName, Stamp};
+use super::{InstanceId, IntentId, PolicyVersion, RepairId, Replacement, SlotName, Stamp, TargetGroupArn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,6 +25,10 @@ pub struct ServiceMemory {
     pub instances: BTreeMap<InstanceId, InstanceMemory>,
     /// Open incidents, by instance.
     pub incidents: BTreeMap<InstanceId, Incident>,
+    /// Replacements under way, and those that ended within the last day, by the instance that is replaced.
+    pub replacements: BTreeMap<InstanceId, Replacement>,
+    /// What is left to wait since the latest replacement's end before the next one may begin.
+    pub rest: Duration,
     /// Slots that have fewer instances than they should, and since when.
     pub missing: BTreeMap<SlotName, Timer>,
     /// The latest `keepgreen resume` of this service that was taken into account.
@@ -64,9 +68,23 @@ pub struct InstanceMemory {
     /// Attempts that did not heal; kept for 24 hours.
     #[serde(default)]
     pub failed_attempts: Vec<Timestamp>,
+    #[serde(default)]
+    pub registration: Option<Registration>,
     /// Looks in a row, and the time, in which it was nowhere to be seen in a complete listing.
     #[serde(default)]
     pub absent: Option<Timer>,
+}
+
+/// Registrations of one instance that keepgreen made, since it was last in traffic for 30 minutes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Requests that AWS accepted, by group and port: registered again so often, somebody else keeps taking it out.
+    pub accepted: BTreeMap<TargetGroupArn, u32>,
+    /// What is left to wait before the next try.
+    pub wait: Duration,
+    /// AWS's latest refusal.
+    pub retry: Option<Retry>,
+    pub in_traffic_for: Duration,
 }
 
 /// For how long something has been seen, without a look in between that did not see it.

@@ -110,7 +110,10 @@ fn take(night: &mut Night, turn: Turn, fail: &mut Option<ErrorClass>) {
 
 fn outcome(fail: Option<ErrorClass>) -> Outcome {
     match fail {
-        None => Outcome::Accepted { request_id: None },
+        None => Outcome::Accepted {
+            request_id: None,
+            launched: None,
+        },
         Some(class) => Outcome::Failed {
             error: AwsError {
                 operation: "StartInstances".to_owned(),

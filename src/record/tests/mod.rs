@@ -87,6 +87,7 @@ fn lost_answer() -> AwsError {
 fn accepted() -> Outcome {
     Outcome::Accepted {
         request_id: Some("req-1".to_owned()),
+        launched: None,
     }
 }
 

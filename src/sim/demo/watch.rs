@@ -457,12 +457,11 @@ fn of_intent(recorded: &RecordedIntent) -> Vec<(String, Beat)> {
         return Vec::new();
     };
     let ids: Vec<&str> = intent.step.instances().map(InstanceId::as_str).collect();
-    let crate::model::Step::Start { instances } = &intent.step;
-    let slots: BTreeSet<&str> = instances.values().map(|start| start.slot.as_str()).collect();
+    let slots: Vec<&str> = intent.step.slots().into_iter().map(SlotName::as_str).collect();
     let beat = |at: Timestamp, voice: Voice, text: String, is_bad: bool| Beat {
         at,
         voice,
-        slot: Some(slots.iter().copied().collect::<Vec<_>>().join(" ")),
+        slot: Some(slots.join(" ")),
         subject: Some(ids.join(" ")),
         text,
         is_bad,
@@ -484,7 +483,7 @@ fn of_intent(recorded: &RecordedIntent) -> Vec<(String, Beat)> {
             true,
         ),
         IntentState::Ended { outcome } => match outcome {
-            Outcome::Accepted { request_id } => {
+            Outcome::Accepted { request_id, .. } => {
                 let request = request_id
                     .as_ref()
                     .map(|id| format!(" (request {id})"))

@@ -1,0 +1,188 @@
+//! The memory of one replacement: one instance for another, from the decision to launch until the old one is retired.
+//!
+//! Where it stands is derived at each look from the world and from this. What is in here is what the world does not tell:
+//! which tokens were sent, which instance came of which attempt, for how many looks it has served.
+
+use super::{AilmentKind, AwsError, InstanceId, IntentId, Launch, RepairId, Retry, SlotName, TargetGroupArn};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// One instance's replacement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Replacement {
+    pub repair: RepairId,
+    pub slot: SlotName,
+    pub old: InstanceId,
+    /// `ImageGone` or `Missing`.
+    pub kind: AilmentKind,
+    pub evidence: String,
+    pub opened: Timestamp,
+    /// Oldest first; only the last one can be open.
+    #[serde(default)]
+    pub attempts: Vec<LaunchAttempt>,
+    /// Attempts ever made, forgiven ones included: what the next one is numbered after.
+    #[serde(default)]
+    pub tried: u32,
+    /// What is left to wait before the next attempt.
+    #[serde(default)]
+    pub wait: Duration,
+    #[serde(default)]
+    pub retry: Option<Retry>,
+    #[serde(default)]
+    pub quarantined: Option<Timestamp>,
+    /// Target groups that keepgreen took the old instance out of, by ARN and port: should it have to stay, it is brought back.
+    #[serde(default)]
+    pub taken_out: BTreeSet<(TargetGroupArn, Option<u16>)>,
+    /// Since when the old one has been draining, for people.
+    #[serde(default)]
+    pub draining_since: Option<Timestamp>,
+    /// AWS accepted the stop or the termination of the old one.
+    #[serde(default)]
+    pub put_down: Option<Timestamp>,
+    /// Why it is not wanted any more: what was launched is ended, the old one stays.
+    #[serde(default)]
+    pub abandoned: Option<String>,
+    #[serde(default)]
+    pub ended: Option<ReplacementEnd>,
+}
+
+/// How a replacement ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "end")]
+pub enum ReplacementEnd {
+    Done { at: Timestamp, new: InstanceId },
+    Abandoned { at: Timestamp, why: String },
+}
+
+/// One try to have another instance serve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaunchAttempt {
+    /// Counted from 1 within the repair.
+    pub number: u32,
+    pub begun: Timestamp,
+    /// Each candidate that was asked for, in order. Only the last one can be unanswered.
+    #[serde(default)]
+    pub tries: Vec<LaunchTry>,
+    /// What came of it.
+    #[serde(default)]
+    pub instance: Option<InstanceId>,
+    /// Time since it was launched, look by look.
+    #[serde(default)]
+    pub lasted: Duration,
+    /// A look has shown it.
+    #[serde(default)]
+    pub seen: bool,
+    /// Looks in a row in which it served in every group of its slot.
+    #[serde(default)]
+    pub healthy_looks: u32,
+    #[serde(default)]
+    pub end: Option<LaunchEnd>,
+    /// Nothing is left of it: its instance is terminated, or there never was one.
+    #[serde(default)]
+    pub gone: bool,
+}
+
+/// One candidate that was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaunchTry {
+    pub token: String,
+    /// Image, type and subnet, for people.
+    pub candidate: String,
+    #[serde(default)]
+    pub intent: Option<IntentId>,
+    pub answer: LaunchAnswer,
+    /// The request, as long as it may have to be repeated to the byte.
+    #[serde(default)]
+    pub request: Option<Box<Launch>>,
+}
+
+/// What AWS answered to a launch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "answer")]
+pub enum LaunchAnswer {
+    /// Not sent yet, for all that is known: planned, or held back before it left.
+    NotSent,
+    /// Nobody knows: the same token is asked again until there is an answer.
+    Unknown,
+    Launched,
+    Refused {
+        error: AwsError,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "end")]
+pub enum LaunchEnd {
+    /// It serves, and has taken the old one's place.
+    Serves {
+        at: Timestamp,
+    },
+    Failed {
+        at: Timestamp,
+        why: String,
+    },
+    /// Nobody's failure: it is not wanted any more.
+    Abandoned {
+        at: Timestamp,
+    },
+}
+
+impl Replacement {
+    /// The attempt that is under way.
+    pub fn attempt(&self) -> Option<&LaunchAttempt> {
+        self.attempts.last().filter(|attempt| attempt.end.is_none())
+    }
+
+    /// [`Self::attempt`], to change it.
+    pub fn attempt_mut(&mut self) -> Option<&mut LaunchAttempt> {
+        self.attempts.last_mut().filter(|attempt| attempt.end.is_none())
+    }
+
+    /// The instance that is to take the old one's place.
+    pub fn new_instance(&self) -> Option<&InstanceId> {
+        self.attempt()?.instance.as_ref()
+    }
+
+    /// What ended attempts have left behind and is still to be ended.
+    pub fn leftovers(&self) -> impl Iterator<Item = &InstanceId> {
+        let ended = |attempt: &&LaunchAttempt| {
+            !attempt.gone
+                && matches!(
+                    attempt.end,
+                    Some(LaunchEnd::Failed { .. } | LaunchEnd::Abandoned { .. })
+                )
+        };
+        self.attempts
+            .iter()
+            .filter(ended)
+            .filter_map(|attempt| attempt.instance.as_ref())
+    }
+
+    /// Every instance that it ever launched.
+    pub fn launched(&self) -> impl Iterator<Item = &InstanceId> {
+        self.attempts
+            .iter()
+            .filter_map(|attempt| attempt.instance.as_ref())
+    }
+
+    pub fn failed_attempts(&self) -> u32 {
+        let failed = |attempt: &&LaunchAttempt| matches!(attempt.end, Some(LaunchEnd::Failed { .. }));
+        u32::try_from(self.attempts.iter().filter(failed).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Neither done nor given up.
+    pub fn is_open(&self) -> bool {
+        self.ended.is_none()
+    }
+}
+
+impl LaunchAttempt {
+    /// The try whose answer is not known.
+    pub fn unanswered(&self) -> Option<&LaunchTry> {
+        self.tries
+            .last()
+            .filter(|one| one.answer == LaunchAnswer::Unknown)
+    }
+}
