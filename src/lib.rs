@@ -13,7 +13,7 @@
 //! [`record`] and [`notify`], [`act`], [`controller`], [`sim`], [`cli`]; `tests/tidy.rs` holds that.
 //!
 //! To follow the repair of a stopped instance, read `policy/types.rs`, `observe/scope.rs`, `decide/verdict.rs`,
-//! `decide/remedy/start.rs`, `decide/guard.rs`, `act/start.rs` and `record/intents.rs`, in this order. To change a remedy, touch
+//! `decide/remedy/start.rs`, `decide/guard.rs`, `act/actor.rs` and `record/intents.rs`, in this order. To change a remedy, touch
 //! its one file in `decide/remedy/` and its test.
 #![forbid(unsafe_code)]
 #![cfg_attr(

@@ -9,9 +9,11 @@
 //! 5. send, once; a repeat is a new admission — so that a lost answer is never doubled blind;
 //! 6. journal the outcome together with the memory — so that an attempt is counted exactly once.
 
+mod actor;
+mod disrupting;
 mod isolate;
 mod pausing;
-mod start;
 
+pub use actor::{Actor, Carried, Done, Means};
+pub use disrupting::Disrupting;
 pub use pausing::Pausing;
-pub use start::{Actor, Carried, Done};

@@ -424,6 +424,7 @@ impl ImageDoc {
         let (state, id, why) = match image {
             ImageVerdict::Launchable { id } => ("launchable", Some(id), None),
             ImageVerdict::Deregistered { id } => ("deregistered", Some(id), None),
+            ImageVerdict::Private { id } => ("private", Some(id), None),
             ImageVerdict::Disabled { id } => ("disabled", Some(id), None),
             ImageVerdict::NotAllowed { id } => ("not-allowed", Some(id), None),
             ImageVerdict::Unknown { why } => ("unknown", None, Some(clean(why))),

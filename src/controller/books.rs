@@ -43,6 +43,7 @@ impl Rounds {
         }
         tracing::info!(services = fleet.policies.len(), "policies in force");
         self.vitals.retain(|service| fleet.policies.contains_key(service));
+        self.board.retain(|service| fleet.policies.contains_key(service));
         self.in_force.set(fleet);
         self.identify().await;
         Ok(())

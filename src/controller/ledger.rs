@@ -1,7 +1,7 @@
 //! Where a pass gets its memory from and leaves it: the journal, or, for whoever may only look, the process's own memory
 //! on top of a read-only journal.
 
-use crate::model::{ChannelName, Notice, ServiceMemory, ServiceName};
+use crate::model::{Blueprint, ChannelName, InstanceId, Notice, ServiceMemory, ServiceName};
 use crate::record::{Journal, LookRecord, RecordError, ServiceRecord};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -12,6 +12,13 @@ pub fn resume_key(service: &ServiceName) -> String {
     format!("resume/{service}")
 }
 
+fn blueprints_key(service: &ServiceName) -> String {
+    format!("blueprints/{service}")
+}
+
+/// How each instance of a service was made.
+pub type Blueprints = BTreeMap<InstanceId, Blueprint>;
+
 /// A pass's memory.
 #[derive(Clone)]
 pub enum Ledger {
@@ -20,6 +27,7 @@ pub enum Ledger {
     Scratch {
         journal: Option<Journal>,
         memories: Arc<Mutex<BTreeMap<ServiceName, ServiceMemory>>>,
+        blueprints: Arc<Mutex<BTreeMap<ServiceName, Blueprints>>>,
     },
 }
 
@@ -29,6 +37,7 @@ impl Ledger {
         Self::Scratch {
             journal,
             memories: Arc::default(),
+            blueprints: Arc::default(),
         }
     }
 
@@ -65,6 +74,49 @@ impl Ledger {
             record.memory = memory.clone();
         }
         Ok((record, resumed))
+    }
+
+    /// How the service's instances were made, as far as they were seen well.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub async fn blueprints(&self, service: &ServiceName) -> Result<Blueprints, RecordError> {
+        if let Self::Scratch { blueprints, .. } = self {
+            let kept = blueprints.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(kept) = kept.get(service) {
+                return Ok(kept.clone());
+            }
+        }
+        let Some(journal) = self.journal() else {
+            return Ok(Blueprints::new());
+        };
+        let document = journal.document_get(&blueprints_key(service)).await?;
+        // One that an older or newer version has written is read from AWS again.
+        Ok(document
+            .and_then(|value| serde_json::from_value(value).ok())
+            .unwrap_or_default())
+    }
+
+    /// Keeps them, instead of what was kept before.
+    ///
+    /// # Errors
+    /// If they are not durable.
+    pub async fn keep_blueprints(
+        &self,
+        service: &ServiceName,
+        blueprints: &Blueprints,
+    ) -> Result<(), RecordError> {
+        match self {
+            Self::Journal(journal) => {
+                let document = serde_json::json!(blueprints);
+                journal.document_put(&blueprints_key(service), document).await
+            }
+            Self::Scratch { blueprints: kept, .. } => {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.insert(service.clone(), blueprints.clone());
+                Ok(())
+            }
+        }
     }
 
     /// Keeps a look's memory and what is to be told about it.

@@ -9,12 +9,14 @@
 //! - No two passes of a service overlap, so no two of its mutations do (S15).
 //! - Nothing depends on why a pass was woken.
 
+mod board;
 mod books;
 mod due;
 mod fleet;
 mod ledger;
 mod parameters;
 mod pass;
+mod provisions;
 mod pulse;
 mod run;
 mod scopes;

@@ -1,15 +1,18 @@
 //! One pass: the due services of one scope, looked at together, each then on its own.
 
+use super::board::Board;
 use super::fleet::{Fleet, InForce};
 use super::ledger::Ledger;
 use super::parameters::OwnParameters;
+use super::provisions::Provisions;
 use super::scopes::{ScopeClients, Scopes};
 use super::vitals::Vitals;
-use crate::act::{Actor, Carried, Done, Pausing};
+use crate::act::{Actor, Carried, Disrupting, Done, Means, Pausing};
 use crate::aws::{Priority, ScopeKey, Sdk};
 use crate::decide::claims::Claims;
 use crate::decide::fold::{Seen, fold};
 use crate::decide::outcome::{fold_settled, settle};
+use crate::decide::replace::{ours_by_journal, remember_launches};
 use crate::decide::{FleetLimits, Input, Plan, UnknownIntent, decide, remember_findings};
 use crate::env::Env;
 use crate::model::{
@@ -45,11 +48,14 @@ pub struct Rounds {
     pub pausing: Pausing,
     pub in_force: InForce,
     pub vitals: Vitals,
+    pub board: Board,
     /// Channels that can be used; others are known to the policies all the same.
     pub channels: BTreeSet<ChannelName>,
     /// Names this process in the memory, whose boot clock no other process shares.
     pub incarnation: String,
     pub hands: Option<Hands>,
+    /// Target groups in which a step that takes something out is being carried out, by any service.
+    pub disrupting: Disrupting,
 }
 
 /// What one pass over one service came to.
@@ -84,11 +90,13 @@ impl Rounds {
             scopes,
             in_force: InForce::default(),
             vitals: Vitals::default(),
+            board: Board::default(),
             channels: BTreeSet::new(),
             env,
             config,
             ledger,
             hands,
+            disrupting: Disrupting::default(),
         }
     }
 
@@ -167,17 +175,19 @@ impl Rounds {
         let service = seen.service.clone();
         let span = tracing::info_span!("pass", service = %service);
         let pass = tracing::Instrument::instrument(self.service(fleet, clients, seen), span);
-        AssertUnwindSafe(pass)
+        let passed = AssertUnwindSafe(pass)
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Passed {
-                service,
+                service: service.clone(),
                 plan: None,
                 done: Vec::new(),
                 trouble: Some(
                     "the pass panicked: a fault of keepgreen's own; nothing was done after it".to_owned(),
                 ),
-            })
+            });
+        self.board.seen(&service);
+        passed
     }
 
     async fn service(&self, fleet: &Fleet, clients: &ScopeClients, seen: Observation) -> Passed {
@@ -223,12 +233,12 @@ fn no_clients(service: &ServiceName, error: &AwsError) -> Passed {
 }
 
 /// One service on the bench: its policy, its look, and what it takes to work on it.
-struct Bench<'a> {
-    rounds: &'a Rounds,
-    policy: &'a Policy,
-    claims: &'a Claims,
-    clients: &'a ScopeClients,
-    look: &'a Observation,
+pub(super) struct Bench<'a> {
+    pub rounds: &'a Rounds,
+    pub policy: &'a Policy,
+    pub claims: &'a Claims,
+    pub clients: &'a ScopeClients,
+    pub look: &'a Observation,
 }
 
 impl Bench<'_> {
@@ -239,15 +249,28 @@ impl Bench<'_> {
         let memory = fold(&record.memory, &self.seen(resumed));
         let pauses = self.rounds.pausing.survey(self.policy, &self.rounds.env).await;
         let used = self.mutations_last_hour().await?;
-        let plan = self.decide(&memory, &record, &pauses, used);
+        let provisions = self.provisions(&memory).await?;
+        let plan = self.decide(&memory, &record, (&pauses, used), &provisions);
         let memory = remember_findings(&memory, &plan, false);
+        let before_acting = memory.clone();
+        let memory = if self.rounds.hands.is_some() {
+            remember_launches(&memory, &plan)
+        } else {
+            memory
+        };
         self.keep(&memory, &plan, &pauses).await?;
         self.log(&plan);
-        let carried = self.act(&plan, memory).await;
-        let (plan, done, trouble) = match carried {
-            None => (plan, Vec::new(), None),
-            Some(carried) => self.after_acting(carried, record, &pauses, resumed).await?,
+        let carried = self.act(&plan, memory, &provisions).await;
+        let (plan, done, trouble, memory) = match carried {
+            None => (plan, Vec::new(), None, before_acting),
+            Some(carried) => {
+                self.after_acting(carried, record, (&pauses, resumed), &provisions)
+                    .await?
+            }
         };
+        self.rounds
+            .board
+            .post(service, self.account().as_ref(), &plan, &memory);
         self.rounds.vitals.take(service, self.account().as_ref(), &plan);
         Ok(Passed {
             service: service.clone(),
@@ -268,7 +291,7 @@ impl Bench<'_> {
         }
     }
 
-    fn account(&self) -> Option<AccountId> {
+    pub(super) fn account(&self) -> Option<AccountId> {
         self.look.caller.clone().or_else(|| self.clients.account())
     }
 
@@ -315,8 +338,8 @@ impl Bench<'_> {
         &self,
         memory: &ServiceMemory,
         record: &ServiceRecord,
-        pauses: &PauseReading,
-        mutations_last_hour: u32,
+        (pauses, mutations_last_hour): (&PauseReading, u32),
+        provisions: &Provisions,
     ) -> Plan {
         let unknown = record.unknown.iter();
         let unknown: Vec<UnknownIntent> = unknown
@@ -339,6 +362,9 @@ impl Bench<'_> {
                 mutations_last_hour,
                 mutations_per_hour,
             },
+            blueprints: &provisions.blueprints,
+            supply: provisions.supply.as_ref(),
+            elsewhere: &provisions.elsewhere,
             can_announce: !self.channels().is_empty(),
             interval: self.rounds.config.interval,
             now: self.look.begun.wall,
@@ -392,7 +418,7 @@ impl Bench<'_> {
     }
 
     /// `None`: nothing to do, or no hands to do it with.
-    async fn act(&self, plan: &Plan, memory: ServiceMemory) -> Option<Carried> {
+    async fn act(&self, plan: &Plan, memory: ServiceMemory, provisions: &Provisions) -> Option<Carried> {
         let hands = self.rounds.hands.as_ref()?;
         let super::Ledger::Journal(journal) = &self.rounds.ledger else {
             return None;
@@ -418,6 +444,13 @@ impl Bench<'_> {
             region: self.look.region.clone(),
             mutations_per_hour: self.rounds.config.limits.mutations_per_hour,
             stopping: &hands.stopping,
+            directory: &self.clients.directory,
+            planned_on: self.look,
+            provisions: Means {
+                supply: provisions.supply.as_ref(),
+                elsewhere: &provisions.elsewhere,
+            },
+            disrupting: &self.rounds.disrupting,
         };
         Some(actor.carry_out(plan.steps.clone(), memory).await)
     }
@@ -427,9 +460,9 @@ impl Bench<'_> {
         &self,
         carried: Carried,
         record: ServiceRecord,
-        pauses: &PauseReading,
-        resumed: Option<Timestamp>,
-    ) -> Result<(Plan, Vec<Done>, Option<String>), RecordError> {
+        (pauses, resumed): (&PauseReading, Option<Timestamp>),
+        provisions: &Provisions,
+    ) -> Result<(Plan, Vec<Done>, Option<String>, ServiceMemory), RecordError> {
         let (after, _) = self.rounds.ledger.load(&self.policy.service).await?;
         let record = ServiceRecord {
             delivered: record.delivered,
@@ -440,12 +473,13 @@ impl Bench<'_> {
             ..carried.memory.clone()
         };
         let used = self.mutations_last_hour().await?;
-        let mut plan = self.decide(&memory, &record, pauses, used);
+        let mut plan = self.decide(&memory, &record, (pauses, used), provisions);
         plan.notices
             .extend(own_faults(&carried, self.policy, self.look.begun.wall));
         let memory = remember_findings(&memory, &plan, true);
         self.keep(&memory, &plan, pauses).await?;
-        Ok((plan, carried.done, carried.stopped.map(|error| error.to_string())))
+        let trouble = carried.stopped.map(|error| error.to_string());
+        Ok((plan, carried.done, trouble, memory))
     }
 }
 

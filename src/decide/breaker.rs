@@ -44,6 +44,14 @@ impl Vital {
                     | AilmentKind::Unhealthy
             )
         };
+        // What a replacement launches or retires is on its way, and no sign of anything either.
+        if view.role.is_some() {
+            return Self {
+                zone: view.zone.clone(),
+                ails: false,
+                unknown: false,
+            };
+        }
         let ails = view.ailments.iter().any(|ailment| counts(ailment.kind));
         // An instance that boots is unknown too, and no sign of anything.
         let unknown = !ails && view.blind;

@@ -267,6 +267,13 @@ impl Finder<'_> {
                 format!("{id} (slot {slot}, {state}) cannot be rebuilt: its image {ami} is deregistered"),
                 "make an image of it while it runs, and name it under `replace.image`",
             ),
+            ImageVerdict::Private { id: ami } => (
+                FindingKind::CannotBeRebuilt,
+                format!(
+                    "{id} (slot {slot}, {state}) cannot be rebuilt: its image {ami} is private, its owner shares it no more"
+                ),
+                "have it shared again, or make an image of the instance while it runs, and name it under `replace.image`",
+            ),
             ImageVerdict::Disabled { id: ami } => (
                 FindingKind::ImageDisabled,
                 format!("{id} (slot {slot}) cannot be rebuilt now: its image {ami} is disabled"),

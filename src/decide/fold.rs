@@ -5,10 +5,12 @@
 //! clock and the boot clock say, never backwards and at most [`MOST_BETWEEN_LOOKS`].
 
 use super::claims::{Claims, Owner};
+use super::replace::{follow, remember_lost, role_of};
 use super::verdict::{Health, Verdict, checks_are_ok, verdict};
 use crate::model::{
     Ailment, AilmentKind, Attempt, AttemptEnd, Coverage, Gap, Incident, Instance, InstanceId, InstanceMemory,
-    InstanceState, Mutant, Observation, Part, RepairId, ServiceMemory, SlotName, Stamp, Timer,
+    InstanceState, LaunchEnd, Lost, Mutant, Observation, Part, Registration, RepairId, ServiceMemory,
+    SlotName, Stamp, Timer,
 };
 use crate::policy::{Policy, Slot, SlotState};
 use jiff::{SignedDuration, Timestamp};
@@ -92,7 +94,8 @@ pub fn fold(before: &ServiceMemory, seen: &Seen<'_>) -> ServiceMemory {
         for instance in by_slot.get(name).into_iter().flatten() {
             let verdict = verdict(seen.look, slot, instance, memory.instances.get(&instance.id));
             remember_instance(&mut memory, name, instance, &verdict, seen.look, tick);
-            if slot.state == SlotState::Running {
+            let role = role_of(&memory.replacements, &instance.id).map(|(role, _)| role);
+            if slot.state == SlotState::Running && role.is_none() {
                 follow_incident(&mut memory, seen.policy, name, instance, &verdict, tick);
             }
         }
@@ -106,9 +109,12 @@ pub fn fold(before: &ServiceMemory, seen: &Seen<'_>) -> ServiceMemory {
             );
         }
     }
+    let mut absent = BTreeMap::new();
     if listing_complete {
-        remember_absent(&mut memory, &by_slot, tick);
+        absent = remember_absent(&mut memory, &by_slot, tick);
     }
+    remember_lost(&mut memory, seen, &by_slot, absent, &coverage, tick);
+    follow(&mut memory, seen, &coverage, tick);
     let slots = &seen.policy.slots;
     memory.missing.retain(|slot, _| slots.contains_key(slot));
     memory.policy_version = Some(seen.policy.version.clone());
@@ -122,7 +128,7 @@ pub fn fold(before: &ServiceMemory, seen: &Seen<'_>) -> ServiceMemory {
 
 /// What one look adds to every timer.
 #[derive(Clone, Copy)]
-pub(super) struct Tick {
+pub(in crate::decide) struct Tick {
     pub now: Timestamp,
     pub elapsed: Duration,
     pub counts: bool,
@@ -168,12 +174,12 @@ impl Tick {
         }
     }
 
-    fn advance(self, timer: &mut Timer) {
+    pub fn advance(self, timer: &mut Timer) {
         timer.lasted = timer.lasted.saturating_add(self.elapsed);
         timer.looks = timer.looks.saturating_add(u32::from(self.counts));
     }
 
-    fn tick_or_start(self, timer: Option<Timer>) -> Timer {
+    pub fn tick_or_start(self, timer: Option<Timer>) -> Timer {
         timer.map_or_else(
             || self.start(),
             |mut timer| {
@@ -204,8 +210,17 @@ fn forgive(memory: &mut ServiceMemory, seen: &Seen<'_>) {
             .attempts
             .retain(|attempt| !matches!(attempt.end, Some(AttemptEnd::Failed { .. })));
     }
+    for one in memory.replacements.values_mut().filter(|one| one.is_open()) {
+        one.quarantined = None;
+        one.wait = Duration::ZERO;
+        one.retry = None;
+        // What is not gone yet is still to be ended.
+        one.attempts
+            .retain(|attempt| !(attempt.gone && matches!(attempt.end, Some(LaunchEnd::Failed { .. }))));
+    }
     for instance in memory.instances.values_mut() {
         instance.failed_attempts.clear();
+        instance.registration = None;
     }
 }
 
@@ -240,6 +255,10 @@ fn remember_instance(
     if verdict.in_traffic {
         entry.last_in_traffic = Some(tick.now);
     }
+    entry.registration = entry
+        .registration
+        .take()
+        .and_then(|of| follow_registration(of, verdict, tick));
     // A stop that came within the 7 days is respected for as long as it lasts, not until the 7 days are over.
     let stopped_since = entry
         .timers
@@ -277,6 +296,17 @@ fn remember_instance(
     entry.timers = timers;
 }
 
+/// What was registered again counts until it has served for as long as an incident takes to end.
+fn follow_registration(mut of: Registration, verdict: &Verdict, tick: Tick) -> Option<Registration> {
+    of.wait = of.wait.saturating_sub(tick.elapsed);
+    of.in_traffic_for = if verdict.in_traffic && verdict.ails_with(AilmentKind::Deregistered).is_none() {
+        of.in_traffic_for.saturating_add(tick.elapsed)
+    } else {
+        Duration::ZERO
+    };
+    (of.in_traffic_for < HEALTHY_FOR_AN_END).then_some(of)
+}
+
 fn remember_missing(
     memory: &mut ServiceMemory,
     name: &SlotName,
@@ -297,7 +327,13 @@ fn remember_missing(
 }
 
 /// An instance that is nowhere in a complete listing is gone only after a while, and only while others are seen.
-fn remember_absent(memory: &mut ServiceMemory, by_slot: &BTreeMap<SlotName, Vec<&Instance>>, tick: Tick) {
+///
+/// Returns those of which that is believed in this very look.
+fn remember_absent(
+    memory: &mut ServiceMemory,
+    by_slot: &BTreeMap<SlotName, Vec<&Instance>>,
+    tick: Tick,
+) -> BTreeMap<InstanceId, Lost> {
     let seen = |id: &InstanceId| by_slot.values().flatten().any(|instance| instance.id == *id);
     let others_seen = by_slot.values().any(|members| !members.is_empty());
     for (id, entry) in &mut memory.instances {
@@ -309,6 +345,17 @@ fn remember_absent(memory: &mut ServiceMemory, by_slot: &BTreeMap<SlotName, Vec<
         let believed = |timer: &Timer| timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE;
         entry.absent.as_ref().is_some_and(believed)
     };
+    let newly_gone = |(id, entry): (&InstanceId, &InstanceMemory)| {
+        let timer = entry.absent.clone().filter(|_| is_gone(entry))?;
+        let lost = Lost {
+            slot: entry.slot.clone(),
+            evidence: "nowhere in complete listings for 15 minutes".to_owned(),
+            by_person: false,
+            timer,
+        };
+        Some((id.clone(), lost))
+    };
+    let gone = memory.instances.iter().filter_map(newly_gone).collect();
     let known = &memory.instances;
     memory
         .incidents
@@ -318,6 +365,7 @@ fn remember_absent(memory: &mut ServiceMemory, by_slot: &BTreeMap<SlotName, Vec<
         entry.was_up &= !gone;
         !gone || outlasts_absence(entry, tick.now)
     });
+    gone
 }
 
 /// Should it be there again after all, what a person did to it and what failed on it count as before.

@@ -2,8 +2,8 @@
 //!
 //! # Guarantees
 //! [`admit`] is the only maker of [`Admitted`], and `aws::write` takes nothing else. It trusts neither the plan nor the look
-//! that the plan was made from: it checks the invariants S1, S2, S5, S11, S13, S14, S16, S17 and S18 again, one function each,
-//! on a look, a reading of the pause flags and a lease that are all younger than the durable intent.
+//! that the plan was made from: it checks the invariants again, one function each (those of a start here, those of every other
+//! step in `steps`), on a look, a reading of the pause flags and a lease that are all younger than the durable intent.
 //!
 //! # Caveats
 //! Between the look and AWS's receipt of the request the world can change; the send gate bounds that to the pause's one second.
@@ -28,13 +28,16 @@
 //! needs_deserialize::<keepgreen::decide::guard::Admitted>();
 //! ```
 
+mod steps;
+
 use super::claims::{Claims, Owner};
 use super::hold::HoldReason;
 use super::remedy::paused_by_tag;
+use super::service::Elsewhere;
 use super::verdict::stopped_by;
 use crate::model::{
     Instance, InstanceState, Intent, Lease, Lifecycle, Observation, Part, PauseReading, PauseScope,
-    RootDevice, ServiceMemory, Stamp, StartOf, Step, StoppedBy,
+    RootDevice, ServiceMemory, Stamp, StartOf, Step, StoppedBy, Supply,
 };
 use crate::policy::{OnOperatorStop, OnStopped, Policy, SlotState};
 use std::time::Duration;
@@ -85,6 +88,10 @@ pub struct Evidence<'a> {
     pub policy: &'a Policy,
     pub claims: &'a Claims,
     pub memory: &'a ServiceMemory,
+    /// The look that the step was planned on.
+    pub planned_on: &'a Observation,
+    pub supply: Option<&'a Supply>,
+    pub elsewhere: &'a Elsewhere,
     /// Mutations of this account in the last hour, this intent included.
     pub mutations_last_hour: u32,
     pub mutations_per_hour: u32,
@@ -103,10 +110,12 @@ pub fn admit(intent: Intent, evidence: &Evidence<'_>) -> Result<Admitted, Vec<Re
     s13_pause(&intent, evidence, &mut refusals);
     s14_lease(evidence, &mut refusals);
     s16_freshness(&intent, evidence, &mut refusals);
-    let Step::Start { instances } = &intent.step else {
-        return Err(vec![own_fault("S8", "no rule admits this step".to_owned())]);
+    steps::check(&intent, evidence, &mut refusals);
+    let starts = match &intent.step {
+        Step::Start { instances } => Some(instances),
+        _ => None,
     };
-    for (id, start) in instances {
+    for (id, start) in starts.into_iter().flatten() {
         match evidence.look.instances.get(id) {
             Some(instance) => {
                 s1_ownership(&intent, instance, start, evidence, &mut refusals);

@@ -98,6 +98,76 @@ pub enum HoldReason {
         ailment: AilmentKind,
         remedy: String,
     },
+    /// What a step other than a start needs is not in this look.
+    PartialView {
+        parts: Vec<String>,
+    },
+    /// The policy has no `replace`.
+    NothingToLaunchFrom,
+    Window {
+        opens: Option<Timestamp>,
+    },
+    Breaker {
+        why: String,
+    },
+    /// As many repairs of this service are under way as its policy allows at once.
+    Concurrent {
+        others: Vec<InstanceId>,
+        limit: u32,
+    },
+    /// The same over all services of the account.
+    FleetBusy {
+        others: u32,
+        limit: u32,
+    },
+    /// The last replacement in this service has just ended.
+    Rest {
+        left: Duration,
+    },
+    /// One failed in this service: no other one is begun.
+    AfterFailure {
+        instance: InstanceId,
+    },
+    /// Another one is riskier.
+    Queued {
+        behind: String,
+    },
+    /// Not every service has been looked at since this process began.
+    FleetUnseen,
+    /// It is being healed first.
+    HealFirst,
+    NoBlueprint,
+    CannotCarry {
+        what: Vec<String>,
+    },
+    SupplyUnread {
+        why: Vec<String>,
+    },
+    NoImage {
+        offers: Vec<String>,
+    },
+    NoPlace {
+        why: Vec<String>,
+    },
+    /// A replacement is under way.
+    Replacing {
+        attempt: u32,
+        with: Option<InstanceId>,
+        phase: String,
+    },
+    Floor {
+        target_group: String,
+        healthy: u32,
+        floor: u32,
+        zone: Option<String>,
+    },
+    FactsUnread {
+        target_group: String,
+    },
+    /// Registered as often as `limits.attempts` allows, and taken out again each time.
+    TakenOutAgain {
+        times: u32,
+    },
 }
 
 impl HoldReason {
@@ -111,13 +181,20 @@ impl HoldReason {
                 | Self::Stopping
                 | Self::HourlyCap { .. }
                 | Self::Unsettled { .. }
+                | Self::Window { opens: Some(_) }
+                | Self::Rest { .. }
+                | Self::FleetUnseen
+                | Self::Queued { .. }
         )
     }
 
     /// When it is worth looking again because of it; `None`: at the next interval.
     pub fn left(&self) -> Option<Duration> {
         match self {
-            Self::Grace { left, .. } | Self::Cooldown { left, .. } | Self::Retry { left, .. } => Some(*left),
+            Self::Grace { left, .. }
+            | Self::Cooldown { left, .. }
+            | Self::Retry { left, .. }
+            | Self::Rest { left } => Some(*left),
             _ => None,
         }
     }
@@ -202,8 +279,7 @@ impl HoldReason {
                 "`heal.{}: {remedy}` is not in this version yet: people are told, nothing is done",
                 ailment.policy_key()
             ),
-            // Said by `sentence`.
-            _ => String::new(),
+            other => super::hold_replace::sentence(other),
         }
     }
 

@@ -17,6 +17,10 @@ pub enum ImageVerdict {
     Deregistered {
         id: ImageId,
     },
+    /// Its owner, another account, shares it with this one no more: the instance cannot be rebuilt either.
+    Private {
+        id: ImageId,
+    },
     /// Reversible: reported, never replaced.
     Disabled {
         id: ImageId,
@@ -63,6 +67,7 @@ pub fn image_verdict(look: &Observation, instance: &InstanceId) -> ImageVerdict 
         (ImageState::Available, Some(false)) => ImageVerdict::NotAllowed { id },
         (ImageState::Available, _) if is_foreign(look, instance) => match listing {
             Some(ImageListing::Listed(ImageState::Available)) => ImageVerdict::Launchable { id },
+            Some(ImageListing::AbsentBesideAWitness) => ImageVerdict::Private { id },
             _ => unknown(
                 "another account's image that DescribeImages does not show: it may have been made private",
             ),
@@ -74,9 +79,11 @@ pub fn image_verdict(look: &Observation, instance: &InstanceId) -> ImageVerdict 
             unknown("DescribeImages could not be asked whether the image can still be launched")
         }
         (ImageState::Deregistered, _) => match listing {
-            Some(ImageListing::Absent | ImageListing::Listed(ImageState::Deregistered)) => {
-                ImageVerdict::Deregistered { id }
-            }
+            Some(
+                ImageListing::Absent
+                | ImageListing::AbsentBesideAWitness
+                | ImageListing::Listed(ImageState::Deregistered),
+            ) => ImageVerdict::Deregistered { id },
             Some(ImageListing::Listed(state)) => unknown(&format!(
                 "the instance's metadata calls the image deregistered, DescribeImages calls it {state:?}"
             )),

@@ -13,12 +13,14 @@
 
 pub mod breaker;
 pub mod claims;
+pub mod floor;
 pub mod fold;
 pub mod guard;
 pub mod notices;
 pub mod outcome;
 pub mod plan;
 pub mod remedy;
+pub mod replace;
 pub mod verdict;
 
 mod finding;
@@ -26,13 +28,15 @@ mod findings;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod hold;
+mod hold_replace;
 mod image;
 mod service;
 #[cfg(test)]
 mod tests;
 
 pub use finding::{Finding, FindingKind};
+pub use fold::members as members_of;
 pub use hold::{Hold, HoldReason, short};
 pub use image::{ImageVerdict, image_verdict};
 pub use plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
-pub use service::{FleetLimits, Input, UnknownIntent, decide, remember_findings};
+pub use service::{Elsewhere, FleetLimits, Input, UnknownIntent, decide, remember_findings};

@@ -1,6 +1,7 @@
 //! Takes what came of a mutation into the memory, and settles mutations of which no answer came, by looking.
 
 use super::fold::{cooldown, count_failure, was_launched_since};
+use super::replace::{fold_answer, settle_step};
 use crate::model::{
     AilmentKind, Attempt, AttemptEnd, AwsError, ErrorClass, HeldBack, Instance, InstanceId, InstanceState,
     Intent, IntentState, JournaledIntent, Observation, Outcome, Part, Retry, ServiceMemory, StartOf, Step,
@@ -24,6 +25,7 @@ pub fn fold_outcome(
 ) -> ServiceMemory {
     let mut memory = before.clone();
     let Step::Start { instances } = &intent.step else {
+        fold_answer(&mut memory, policy, intent, outcome, now);
         return memory;
     };
     for (id, start) in instances {
@@ -199,6 +201,9 @@ pub fn settle(
     let enough = SETTLES_AFTER.min(SignedDuration::try_from(interval).unwrap_or(SETTLES_AFTER));
     if age.abs() < enough {
         return None;
+    }
+    if !matches!(intent.step, Step::Start { .. }) {
+        return settle_step(&intent.step, look, memory);
     }
     let mut applied = Vec::new();
     let mut not_applied = Vec::new();

@@ -4,6 +4,7 @@
 use super::finding::Finding;
 use super::hold::{Hold, HoldReason};
 use super::image::ImageVerdict;
+use super::replace::{Queued, Role};
 use super::verdict::Health;
 use crate::model::{
     Ailment, Gap, Incident, InstanceId, Notice, Pause, PolicyVersion, ServiceName, SlotName, Step,
@@ -21,6 +22,8 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
     pub holds: Vec<Hold>,
     pub findings: Vec<Finding>,
+    /// What is being replaced, and what is to be, in the order in which it comes.
+    pub queue: Vec<Queued>,
     pub slots: Vec<SlotView>,
     /// Flags that hold now; expired ones are not in here.
     pub pauses: Vec<Pause>,
@@ -45,9 +48,14 @@ pub enum Due {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlannedStep {
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "without_secrets")]
     pub step: Step,
     pub why: String,
+}
+
+/// User data stays out of whatever is shown.
+fn without_secrets<S: serde::Serializer>(step: &Step, serializer: S) -> Result<S::Ok, S::Error> {
+    step.shown().serialize(serializer)
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -76,6 +84,9 @@ pub struct InstanceView {
     /// We could not see it; what is merely on its way is not meant.
     #[serde(skip)]
     pub blind: bool,
+    /// What it is to a replacement that is under way.
+    #[serde(skip)]
+    pub role: Option<Role>,
     /// Status checks in a few words: `system ok, instance ok`.
     pub checks: String,
 }
@@ -83,6 +94,12 @@ pub struct InstanceView {
 impl InstanceView {
     /// The one word for a table: its incident first, then its health.
     pub fn word(&self) -> &'static str {
+        match self.role {
+            Some(Role::Incoming) => return "launching",
+            Some(Role::Leftover) => return "leftover",
+            Some(Role::Outgoing) => return "retiring",
+            None => {}
+        }
         match (&self.incident, &self.health) {
             (Some(incident), _) if incident.quarantined.is_some() => "quarantined",
             (Some(incident), Health::Ailing { .. } | Health::Unknown { .. })

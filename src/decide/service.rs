@@ -1,16 +1,19 @@
 //! From one look at one service to its plan.
 
 use super::claims::{Claims, Owner};
+use super::floor::Floors;
 use super::fold::{LEAST_BETWEEN_LOOKS, LOOKS_FOR_ABSENCE, members, true_coverage};
 use super::hold::{Hold, HoldReason};
 use super::plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
 use super::remedy::{Case, Proposal, chosen, is_ours_to_start, is_respected, paused_by_tag};
+use super::replace::{self, Member, Proposed, Queued, Role, is_gone, role_of};
+use super::verdict::Health;
 use super::verdict::{Verdict, target_of, verdict};
 use super::{findings, notices};
 use crate::model::{
-    AilmentKind, Incident, Instance, InstanceId, InstanceMemory, InstancePause, InstanceState, IntentId,
-    JournaledIntent, Mutant, Observation, Part, Pause, PauseReading, PauseScope, PauseSource, ServiceMemory,
-    SlotName, Standing, StartOf, Step,
+    AilmentKind, Blueprint, Incident, Instance, InstanceId, InstanceMemory, InstancePause, InstanceState,
+    IntentId, JournaledIntent, Mutant, Observation, Part, Pause, PauseReading, PauseScope, PauseSource,
+    ServiceMemory, SlotName, Standing, StartOf, Step, Supply, TargetStep,
 };
 use crate::policy::{OnOperatorStop, OnStopped, Policy, Slot, SlotState};
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +36,11 @@ pub struct Input<'a> {
     /// Keys of notices that reached somebody.
     pub delivered: &'a BTreeSet<String>,
     pub limits: FleetLimits,
+    /// How each of the service's instances was made, as far as it was seen well.
+    pub blueprints: &'a BTreeMap<InstanceId, Blueprint>,
+    /// What there is to launch from; read only when [`replace::wants_supply`].
+    pub supply: Option<&'a Supply>,
+    pub elsewhere: &'a Elsewhere,
     /// Whether any channel could tell anybody anything.
     pub can_announce: bool,
     pub interval: Duration,
@@ -54,15 +62,33 @@ pub struct FleetLimits {
     pub mutations_per_hour: u32,
 }
 
+/// What the rest of the account is at, as far as a replacement depends on it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Elsewhere {
+    /// Why the account's breaker is open; `None`: it is not.
+    pub breaker: Option<String>,
+    /// Replacements under way in other services.
+    pub replacing: u32,
+    /// The config's `limits.max_concurrent`.
+    pub max_concurrent: u32,
+    /// What `min_healthy` all policies want of each target group.
+    pub floors: Floors,
+    /// What other services want to replace.
+    pub queue: Vec<Queued>,
+    /// Every service has been looked at since this process began.
+    pub all_seen: bool,
+}
+
 /// Makes the plan. Pure and total.
 pub fn decide(input: &Input<'_>) -> Plan {
     let mut judged = judge_slots(input);
-    let steps = cap_and_batch(input, &mut judged);
+    let mut proposed = replacements(input, &mut judged);
+    let steps = cap_and_batch(input, &mut judged, std::mem::take(&mut proposed.steps));
     let coverage = true_coverage(input.look, input.memory);
-    let holds = collect_holds(&judged);
+    let holds = collect_holds(&judged, &proposed);
     let findings = findings::find(input, &judged, &coverage);
     let due = if steps.is_empty() {
-        due_by_time(&judged)
+        due_by_time(&judged, &proposed)
     } else {
         Due::Now
     };
@@ -75,6 +101,7 @@ pub fn decide(input: &Input<'_>) -> Plan {
         steps,
         holds,
         findings,
+        queue: proposed.queue,
         pauses: standing_pauses(input, &judged),
         slots: judged.into_iter().map(|slot| slot.view).collect(),
         gaps: coverage.gaps().to_vec(),
@@ -138,7 +165,69 @@ pub(super) struct JudgedSlot<'a> {
     pub members: Vec<(&'a Instance, Verdict)>,
     pub surplus: BTreeSet<InstanceId>,
     pub starts: BTreeMap<InstanceId, (StartOf, String)>,
+    pub registers: Vec<(TargetStep, String)>,
     pub view: SlotView,
+}
+
+/// Replacements, with what holds them back told of each instance that they concern.
+fn replacements(input: &Input<'_>, judged: &mut [JudgedSlot<'_>]) -> Proposed {
+    let mut proposed = {
+        let members: Vec<Member<'_>> = judged
+            .iter()
+            .flat_map(|slot| {
+                slot.members.iter().map(|(instance, verdict)| Member {
+                    slot_name: &slot.view.name,
+                    slot: slot.slot,
+                    instance,
+                    ailments: &verdict.ailments,
+                })
+            })
+            .collect();
+        replace::propose_all(input, &members)
+    };
+    proposed.holds.retain(|(_, id, hold)| {
+        let mut views = judged.iter_mut().flat_map(|slot| &mut slot.view.instances);
+        let Some(view) = views.find(|view| view.id == *id) else {
+            return true;
+        };
+        if !view.holds.contains(hold) {
+            view.holds.push(hold.clone());
+        }
+        false
+    });
+    proposed
+}
+
+/// Drops from the members those that a replacement is about: they neither count nor ail.
+fn set_apart<'a>(
+    input: &Input<'a>,
+    members: Vec<(&'a Instance, Verdict)>,
+) -> (
+    Vec<(&'a Instance, Verdict)>,
+    Vec<(&'a Instance, Verdict, Option<Role>)>,
+) {
+    let (mut own, mut apart) = (Vec::new(), Vec::new());
+    for (instance, mut verdict) in members {
+        let role = role_of(&input.memory.replacements, &instance.id).map(|(role, _)| role);
+        let departed = is_gone(instance) && !input.memory.lost.contains_key(&instance.id);
+        if role.is_none() && !departed {
+            own.push((instance, verdict));
+            continue;
+        }
+        let why = match role {
+            Some(Role::Incoming) => "it is being launched",
+            Some(Role::Leftover) => "it is what a failed attempt has left",
+            Some(Role::Outgoing) => "it is being retired",
+            None => "it is gone, and its slot is whole without it",
+        };
+        if role != Some(Role::Incoming) || verdict.health != Health::Healthy {
+            verdict.health = Health::Unknown { why: why.to_owned() };
+        }
+        verdict.ailments.clear();
+        verdict.blind = false;
+        apart.push((instance, verdict, role));
+    }
+    (own, apart)
 }
 
 fn judge_slots<'a>(input: &Input<'a>) -> Vec<JudgedSlot<'a>> {
@@ -151,15 +240,20 @@ fn judge_slots<'a>(input: &Input<'a>) -> Vec<JudgedSlot<'a>> {
             .into_iter()
             .map(|i| (i, verdict(input.look, slot, i, input.memory.instances.get(&i.id))))
             .collect();
+        let (members, apart) = set_apart(input, members);
         let surplus = surplus(input, name, slot, &members);
-        let mut starts = BTreeMap::new();
+        let (mut starts, mut registers) = (BTreeMap::new(), Vec::new());
         let mut instances = Vec::new();
         for (instance, verdict) in &members {
-            let (start, holds) = propose(input, (name, slot), instance, verdict, &surplus);
-            if let Some(start) = start {
+            let wish = propose(input, (name, slot), instance, verdict, &surplus);
+            if let Some(start) = wish.start {
                 starts.insert(instance.id.clone(), start);
             }
-            instances.push(view_of(input, slot, instance, verdict, holds));
+            registers.extend(wish.registers);
+            instances.push(view_of(input, slot, (instance, None), verdict, wish.holds));
+        }
+        for (instance, verdict, role) in &apart {
+            instances.push(view_of(input, slot, (instance, *role), verdict, Vec::new()));
         }
         let desired = if slot.state == SlotState::Running {
             "running"
@@ -177,6 +271,7 @@ fn judge_slots<'a>(input: &Input<'a>) -> Vec<JudgedSlot<'a>> {
             members,
             surplus,
             starts,
+            registers,
             view,
         });
     }
@@ -268,23 +363,31 @@ fn is_registered(look: &Observation, slot: &Slot, instance: &Instance) -> bool {
     })
 }
 
-/// What the policy's remedies want of one instance: a start, or everything that holds it back.
+/// What the policy's remedies want of one instance, and everything that holds them back.
+#[derive(Default)]
+struct Wish {
+    start: Option<(StartOf, String)>,
+    registers: Vec<(TargetStep, String)>,
+    holds: Vec<HoldReason>,
+}
+
 fn propose(
     input: &Input<'_>,
     (slot_name, slot): (&SlotName, &Slot),
     instance: &Instance,
     verdict: &Verdict,
     surplus: &BTreeSet<InstanceId>,
-) -> (Option<(StartOf, String)>, Vec<HoldReason>) {
-    let mut start = None;
+) -> Wish {
+    let mut wish = Wish::default();
     let mut holds = BTreeSet::new();
     if slot.state == SlotState::Stopped {
-        return (None, Vec::new());
+        return wish;
     }
     for ailment in &verdict.ailments {
         let case = Case {
             input,
             slot_name,
+            slot,
             instance,
             ailment,
             memory: input.memory.instances.get(&instance.id),
@@ -292,17 +395,23 @@ fn propose(
             surplus: surplus.contains(&instance.id),
         };
         match chosen(&input.policy.heal, ailment.kind).propose(&case) {
-            Proposal::Start(of) => start = Some((of, ailment.evidence.clone())),
+            Proposal::Start(of) => wish.start = Some((of, ailment.evidence.clone())),
+            Proposal::Register(steps) => {
+                let with_why = |step| (step, ailment.evidence.clone());
+                wish.registers.extend(steps.into_iter().map(with_why));
+            }
+            Proposal::Replace => {}
             Proposal::Hold(reasons) => holds.extend(reasons),
         }
     }
-    (start, holds.into_iter().collect())
+    wish.holds = holds.into_iter().collect();
+    wish
 }
 
 fn view_of(
     input: &Input<'_>,
     slot: &Slot,
-    instance: &Instance,
+    (instance, role): (&Instance, Option<Role>),
     verdict: &Verdict,
     holds: Vec<HoldReason>,
 ) -> InstanceView {
@@ -323,6 +432,7 @@ fn view_of(
             .collect(),
         image: verdict.image.clone(),
         blind: verdict.blind,
+        role,
         holds,
         incident: input.memory.incidents.get(&instance.id).cloned(),
         checks,
@@ -350,7 +460,11 @@ fn target_view(
 }
 
 /// Puts the starts of all slots into as few requests as possible, under the account's hourly cap.
-fn cap_and_batch(input: &Input<'_>, judged: &mut [JudgedSlot<'_>]) -> Vec<PlannedStep> {
+fn cap_and_batch(
+    input: &Input<'_>,
+    judged: &mut [JudgedSlot<'_>],
+    of_replacements: Vec<PlannedStep>,
+) -> Vec<PlannedStep> {
     let FleetLimits {
         mutations_last_hour: used,
         mutations_per_hour: limit,
@@ -386,18 +500,37 @@ fn cap_and_batch(input: &Input<'_>, judged: &mut [JudgedSlot<'_>]) -> Vec<Planne
             why,
         });
     }
+    let registers = judged.iter().flat_map(|slot| &slot.registers);
+    let registers = registers.map(|(target, why)| PlannedStep {
+        step: Step::Register(target.clone()),
+        why: why.clone(),
+    });
+    for planned in registers.collect::<Vec<_>>().into_iter().chain(of_replacements) {
+        if left == 0 {
+            let touched: Vec<InstanceId> = planned.step.instances().cloned().collect();
+            hold_these_back(judged, &touched, &HoldReason::HourlyCap { used, limit });
+            continue;
+        }
+        left -= 1;
+        steps.push(planned);
+    }
     steps
 }
 
 fn hold_back(judged: &mut [JudgedSlot<'_>], batch: &[(InstanceId, StartOf, String)], reason: &HoldReason) {
+    let ids: Vec<InstanceId> = batch.iter().map(|(id, ..)| id.clone()).collect();
+    hold_these_back(judged, &ids, reason);
+}
+
+fn hold_these_back(judged: &mut [JudgedSlot<'_>], ids: &[InstanceId], reason: &HoldReason) {
     for view in judged.iter_mut().flat_map(|slot| slot.view.instances.iter_mut()) {
-        if batch.iter().any(|(id, ..)| *id == view.id) {
+        if ids.contains(&view.id) && !view.holds.contains(reason) {
             view.holds.push(reason.clone());
         }
     }
 }
 
-fn collect_holds(judged: &[JudgedSlot<'_>]) -> Vec<Hold> {
+fn collect_holds(judged: &[JudgedSlot<'_>], proposed: &Proposed) -> Vec<Hold> {
     let of_slot = |slot: &SlotView| {
         let name = slot.name.clone();
         let holds = slot.instances.iter().flat_map(|view| {
@@ -414,16 +547,26 @@ fn collect_holds(judged: &[JudgedSlot<'_>]) -> Vec<Hold> {
             })
             .collect::<Vec<_>>()
     };
-    judged.iter().flat_map(|slot| of_slot(&slot.view)).collect()
+    // What holds back the replacement of an instance that is not to be seen any more.
+    let of_lost = proposed.holds.iter().map(|(slot, id, reason)| Hold {
+        slot: slot.clone(),
+        instance: Some(id.clone()),
+        reason: reason.clone(),
+    });
+    judged
+        .iter()
+        .flat_map(|slot| of_slot(&slot.view))
+        .chain(of_lost)
+        .collect()
 }
 
 /// Whether some instance is held back by nothing but time.
-fn due_by_time(judged: &[JudgedSlot<'_>]) -> Due {
+fn due_by_time(judged: &[JudgedSlot<'_>], proposed: &Proposed) -> Due {
     let by_time_alone = |view: &InstanceView| {
         let startable = view.ailments.iter().any(|ailment| {
             matches!(
                 ailment.kind,
-                AilmentKind::Stopped | AilmentKind::StoppedByOperator
+                AilmentKind::Stopped | AilmentKind::StoppedByOperator | AilmentKind::Deregistered
             )
         });
         let mut of_start = view
@@ -437,7 +580,11 @@ fn due_by_time(judged: &[JudgedSlot<'_>]) -> Due {
         .iter()
         .flat_map(|slot| &slot.view.instances)
         .any(by_time_alone);
-    if waiting { Due::ByTime } else { Due::Nothing }
+    if waiting || !proposed.by_time.is_empty() {
+        Due::ByTime
+    } else {
+        Due::Nothing
+    }
 }
 
 /// A dead image or a scheduled event has its own holds, which do not keep the instance from being started.
@@ -454,7 +601,12 @@ fn concerns_another_ailment(hold: &HoldReason) -> bool {
 /// A service under repair is due every 10 s (or the interval); otherwise at the interval, or when a wait ends.
 fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: bool) -> Timestamp {
     let views = || judged.iter().flat_map(|slot| &slot.view.instances);
-    let under_repair = acts || views().any(is_under_repair);
+    let replacing = input
+        .memory
+        .replacements
+        .values()
+        .any(|one| one.is_open() && one.quarantined.is_none());
+    let under_repair = acts || replacing || views().any(is_under_repair);
     let soon = LEAST_BETWEEN_LOOKS.min(input.interval);
     let mut wait = if under_repair { soon } else { input.interval };
     let lefts = views().flat_map(|view| &view.holds);

@@ -120,6 +120,12 @@ pub fn verdict(
                 evidence: format!("{id} is deregistered"),
             });
         }
+        ImageVerdict::Private { id } => {
+            signs.latent.push(Ailment {
+                kind: AilmentKind::ImageGone,
+                evidence: format!("{id} is private: its owner shares it with this account no more"),
+            });
+        }
         ImageVerdict::Unknown { .. } => drop(signs.untold.insert(AilmentKind::ImageGone)),
         ImageVerdict::Launchable { .. } | ImageVerdict::Disabled { .. } | ImageVerdict::NotAllowed { .. } => {
         }

@@ -247,6 +247,22 @@ pub enum ImageState {
     Unknown(String),
 }
 
+impl ImageState {
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Invalid => "invalid",
+            Self::Deregistered => "deregistered",
+            Self::Transient => "transient",
+            Self::Failed => "failed",
+            Self::Error => "error",
+            Self::Disabled => "disabled",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
 /// What DescribeImages (with disabled and deprecated images included) says of an image: whether it can be launched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -108,6 +108,19 @@ impl Step {
         many.into_iter().flatten().chain(one)
     }
 
+    /// Names the request apart from when and why it is sent: the same key again is the same request again.
+    pub fn key(&self) -> String {
+        let ids: Vec<&str> = self.instances().map(InstanceId::as_str).collect();
+        let place = match self {
+            Self::Register(target) | Self::Deregister(target) => {
+                let port = target.port.map(|port| port.to_string()).unwrap_or_default();
+                format!(" {}:{port}", target.arn)
+            }
+            _ => String::new(),
+        };
+        format!("{} {}{place}", self.operation(), ids.join(" "))
+    }
+
     /// The repair that it belongs to; a start may be of several.
     pub fn repair(&self) -> Option<&RepairOf> {
         match self {

@@ -27,6 +27,8 @@ pub struct ServiceMemory {
     pub incidents: BTreeMap<InstanceId, Incident>,
     /// Replacements under way, and those that ended within the last day, by the instance that is replaced.
     pub replacements: BTreeMap<InstanceId, Replacement>,
+    /// Instances that a slot has lost and lacks, with what shows it.
+    pub lost: BTreeMap<InstanceId, Lost>,
     /// What is left to wait since the latest replacement's end before the next one may begin.
     pub rest: Duration,
     /// Slots that have fewer instances than they should, and since when.
@@ -73,6 +75,17 @@ pub struct InstanceMemory {
     /// Looks in a row, and the time, in which it was nowhere to be seen in a complete listing.
     #[serde(default)]
     pub absent: Option<Timer>,
+}
+
+/// An instance that is gone while its slot has fewer than it should.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    pub slot: SlotName,
+    pub evidence: String,
+    /// A person terminated it.
+    pub by_person: bool,
+    /// Since AWS called it terminated, or since it was nowhere in a complete listing.
+    pub timer: Timer,
 }
 
 /// Registrations of one instance that keepgreen made, since it was last in traffic for 30 minutes.

@@ -33,7 +33,7 @@ pub use instance::{
 pub use intent::{Intent, IntentState, JournaledIntent, Outcome, RepairOf, StartOf, Step, TargetStep};
 pub use launch::{CloneOf, Launch, LaunchForm};
 pub use memory::{
-    Ailment, AilmentKind, Attempt, AttemptEnd, HeldBack, Incident, InstanceMemory, Registration, Retry,
+    Ailment, AilmentKind, Attempt, AttemptEnd, HeldBack, Incident, InstanceMemory, Lost, Registration, Retry,
     ServiceMemory, Standing, Timer,
 };
 pub use mutant::Mutant;

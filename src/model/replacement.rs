@@ -3,10 +3,12 @@
 //! Where it stands is derived at each look from the world and from this. What is in here is what the world does not tell:
 //! which tokens were sent, which instance came of which attempt, for how many looks it has served.
 
-use super::{AilmentKind, AwsError, InstanceId, IntentId, Launch, RepairId, Retry, SlotName, TargetGroupArn};
+use super::{
+    AilmentKind, AwsError, InstanceId, IntentId, Launch, RepairId, Retry, SlotName, TargetGroupArn, Timer,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// One instance's replacement.
@@ -32,6 +34,9 @@ pub struct Replacement {
     pub retry: Option<Retry>,
     #[serde(default)]
     pub quarantined: Option<Timestamp>,
+    /// Requests that AWS accepted and whose effect no look may show yet, with the time that is left to wait for it.
+    #[serde(default)]
+    pub asked: BTreeMap<String, Duration>,
     /// Target groups that keepgreen took the old instance out of, by ARN and port: should it have to stay, it is brought back.
     #[serde(default)]
     pub taken_out: BTreeSet<(TargetGroupArn, Option<u16>)>,
@@ -77,6 +82,12 @@ pub struct LaunchAttempt {
     /// Looks in a row in which it served in every group of its slot.
     #[serde(default)]
     pub healthy_looks: u32,
+    /// For how long in a row it did not serve although a look could tell.
+    #[serde(default)]
+    pub unwell: Duration,
+    /// In how many complete looks, and for how long, it was nowhere to be seen.
+    #[serde(default)]
+    pub absent: Option<Timer>,
     #[serde(default)]
     pub end: Option<LaunchEnd>,
     /// Nothing is left of it: its instance is terminated, or there never was one.

@@ -3,22 +3,30 @@
 use super::Case;
 use crate::decide::UnknownIntent;
 use crate::decide::hold::HoldReason;
-use crate::model::{Instance, InstancePause, IntentState, Mutant, Part, Pause, PauseScope, PauseSource};
+use crate::decide::service::Input;
+use crate::model::{
+    Instance, InstanceId, InstancePause, IntentState, Mutant, Part, Pause, PauseScope, PauseSource,
+};
 
 /// The tag that pauses one instance.
 pub const PAUSE_TAG: &str = "keepgreen:pause";
 
 pub(super) fn gates(case: &Case<'_>) -> Vec<HoldReason> {
+    gates_of(case.input, &[(&case.instance.id, Some(case.instance))])
+}
+
+/// What holds back every mutation of a repair that touches these instances, as far as this look shows them.
+pub(crate) fn gates_of(input: &Input<'_>, touched: &[(&InstanceId, Option<&Instance>)]) -> Vec<HoldReason> {
     let mut holds = Vec::new();
-    account(case, &mut holds);
-    pauses(case, &mut holds);
-    open_intents(case, &mut holds);
+    account(input, touched, &mut holds);
+    pauses(input, touched, &mut holds);
+    open_intents(input, touched, &mut holds);
     holds
 }
 
-/// S2: the credentials' account is the policy's, and the instance's.
-fn account(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
-    let look = case.input.look;
+/// S2: the credentials' account is the policy's, and the instances'.
+fn account(input: &Input<'_>, touched: &[(&InstanceId, Option<&Instance>)], holds: &mut Vec<HoldReason>) {
+    let look = input.look;
     let Some(caller) = &look.caller else {
         let why = look
             .coverage
@@ -27,51 +35,51 @@ fn account(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
         holds.push(HoldReason::AccountUnknown { why: why.to_owned() });
         return;
     };
-    let expected = case
-        .input
-        .policy
-        .account
-        .as_ref()
-        .unwrap_or(&case.instance.account);
-    if expected != caller || case.instance.account != *caller {
+    let mut accounts = touched
+        .iter()
+        .filter_map(|(_, instance)| instance.map(|one| &one.account));
+    let expected = input.policy.account.as_ref().or_else(|| accounts.clone().next());
+    let is_wrong =
+        expected.is_some_and(|expected| expected != caller) || accounts.any(|account| account != caller);
+    if is_wrong {
         holds.push(HoldReason::WrongAccount {
-            expected: expected.to_string(),
+            expected: expected.map(ToString::to_string).unwrap_or_default(),
             found: caller.to_string(),
         });
     }
 }
 
-fn pauses(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
-    let now = case.input.now;
+fn pauses(input: &Input<'_>, touched: &[(&InstanceId, Option<&Instance>)], holds: &mut Vec<HoldReason>) {
+    let now = input.now;
     let applies = |pause: &&Pause| match &pause.scope {
         PauseScope::Everything => true,
-        PauseScope::Service(service) => *service == case.input.policy.service,
-        PauseScope::Instance(id) => *id == case.instance.id,
+        PauseScope::Service(service) => *service == input.policy.service,
+        PauseScope::Instance(id) => touched.iter().any(|(touched, _)| *touched == id),
     };
-    let set = case
-        .input
+    let set = input
         .pauses
         .set
         .iter()
         .filter(|pause| pause.holds_at(now))
         .filter(applies);
     holds.extend(set.map(of_pause));
-    let unreadable = case.input.pauses.unreadable.iter();
+    let unreadable = input.pauses.unreadable.iter();
     holds.extend(unreadable.map(|why| HoldReason::PauseUnreadable { why: why.clone() }));
-    let tag = paused_by_tag(case.instance);
-    if tag.holds_at(now) {
-        let until = if let InstancePause::Until(until) = tag {
-            Some(until)
-        } else {
-            None
-        };
-        let source = format!("tag {PAUSE_TAG} on {}", case.instance.id);
-        holds.push(HoldReason::Paused {
-            source,
-            by: None,
-            because: None,
-            until,
-        });
+    for instance in touched.iter().filter_map(|(_, instance)| *instance) {
+        let tag = paused_by_tag(instance);
+        if tag.holds_at(now) {
+            let until = if let InstancePause::Until(until) = tag {
+                Some(until)
+            } else {
+                None
+            };
+            holds.push(HoldReason::Paused {
+                source: format!("tag {PAUSE_TAG} on {}", instance.id),
+                by: None,
+                because: None,
+                until,
+            });
+        }
     }
 }
 
@@ -103,13 +111,14 @@ pub fn source_in_words(source: &PauseSource) -> String {
     }
 }
 
-fn open_intents(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
-    for journaled in case.input.unsettled {
-        let touches = journaled
-            .intent
-            .step
-            .instances()
-            .any(|id| *id == case.instance.id);
+fn open_intents(
+    input: &Input<'_>,
+    touched: &[(&InstanceId, Option<&Instance>)],
+    holds: &mut Vec<HoldReason>,
+) {
+    let is_touched = |id: &InstanceId| touched.iter().any(|(touched, _)| *touched == id);
+    for journaled in input.unsettled {
+        let touches = journaled.intent.step.instances().any(is_touched);
         if touches && !matches!(journaled.state, IntentState::Ended { .. }) {
             holds.push(HoldReason::Unsettled {
                 intent: journaled.intent.id.to_string(),
@@ -117,10 +126,9 @@ fn open_intents(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
         }
     }
     // One that names no instance could be about any.
-    let touches = |unknown: &&UnknownIntent| {
-        unknown.instances.is_empty() || unknown.instances.contains(&case.instance.id)
-    };
-    let unknown = case.input.unknown_intents.iter().filter(touches);
+    let touches =
+        |unknown: &&UnknownIntent| unknown.instances.is_empty() || unknown.instances.iter().any(is_touched);
+    let unknown = input.unknown_intents.iter().filter(touches);
     holds.extend(unknown.map(|unknown| HoldReason::UnknownIntent {
         intent: unknown.id.to_string(),
     }));

@@ -5,23 +5,26 @@
 
 mod alert;
 mod gates;
+mod register;
 mod start;
 mod unavailable;
 
+pub(crate) use gates::gates_of;
 pub use gates::{PAUSE_TAG, paused_by_tag, source_in_words};
-pub(crate) use start::{announcement_key, is_ours_to_start, is_respected};
+pub(crate) use start::{GRACE_OF_UNANNOUNCED, announcement_key, is_ours_to_start, is_respected};
 
 use super::hold::HoldReason;
 use super::service::Input;
-use crate::model::{Ailment, AilmentKind, Incident, Instance, InstanceMemory, SlotName, StartOf};
+use crate::model::{Ailment, AilmentKind, Incident, Instance, InstanceMemory, SlotName, StartOf, TargetStep};
 use crate::policy::{
-    Heal, OnDeregistered, OnImpaired, OnOperatorStop, OnReplaceable, OnScheduledEvent, OnStopped,
+    Heal, OnDeregistered, OnImpaired, OnOperatorStop, OnReplaceable, OnScheduledEvent, OnStopped, Slot,
 };
 
 /// One ailment of one instance, with everything that a remedy may look at.
 pub(crate) struct Case<'a> {
     pub input: &'a Input<'a>,
     pub slot_name: &'a SlotName,
+    pub slot: &'a Slot,
     pub instance: &'a Instance,
     pub ailment: &'a Ailment,
     pub memory: Option<&'a InstanceMemory>,
@@ -34,6 +37,10 @@ pub(crate) struct Case<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Proposal {
     Start(StartOf),
+    /// Never empty.
+    Register(Vec<TargetStep>),
+    /// Another instance takes its place: [`crate::decide::replace`] says when and how.
+    Replace,
     /// Never empty.
     Hold(Vec<HoldReason>),
 }
@@ -52,7 +59,7 @@ pub(crate) fn chosen(heal: &Heal, kind: AilmentKind) -> Box<dyn Remedy> {
         OnImpaired::Alert => alert(),
     };
     let replaceable = |choice| match choice {
-        OnReplaceable::Replace => unavailable("replace"),
+        OnReplaceable::Replace => Box::new(Replace),
         OnReplaceable::Alert => alert(),
     };
     match kind {
@@ -66,7 +73,7 @@ pub(crate) fn chosen(heal: &Heal, kind: AilmentKind) -> Box<dyn Remedy> {
             OnOperatorStop::Alert => alert(),
         },
         AilmentKind::Deregistered => match heal.deregistered {
-            OnDeregistered::Register => unavailable("register"),
+            OnDeregistered::Register => Box::new(register::Register),
             OnDeregistered::Alert => alert(),
         },
         AilmentKind::ImpairedSystem => impaired(heal.impaired_system),
@@ -78,6 +85,19 @@ pub(crate) fn chosen(heal: &Heal, kind: AilmentKind) -> Box<dyn Remedy> {
         },
         AilmentKind::ImageGone => replaceable(heal.image_gone),
         AilmentKind::Missing => replaceable(heal.missing),
+    }
+}
+
+/// Left to the room that replacements have of their own.
+struct Replace;
+
+impl Remedy for Replace {
+    fn propose(&self, case: &Case<'_>) -> Proposal {
+        if case.input.policy.replace.is_some() {
+            Proposal::Replace
+        } else {
+            Proposal::Hold(vec![HoldReason::NothingToLaunchFrom])
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use crate::model::{
 };
 use std::time::Duration;
 
-/// The least grace of a person's stop that could not be announced to anybody.
-const GRACE_OF_UNANNOUNCED_STOP: Duration = Duration::from_secs(3600);
+/// The least grace of a person's stop or termination that could not be announced to anybody.
+pub(crate) const GRACE_OF_UNANNOUNCED: Duration = Duration::from_secs(3600);
 
 pub(super) struct Start;
 
@@ -104,7 +104,7 @@ fn of_operator(case: &Case<'_>, holds: &mut Vec<HoldReason>) {
     let grace = if announced {
         chosen
     } else {
-        chosen.max(GRACE_OF_UNANNOUNCED_STOP)
+        chosen.max(GRACE_OF_UNANNOUNCED)
     };
     let timer = case
         .memory

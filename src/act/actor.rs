@@ -1,20 +1,24 @@
 //! Carries out the steps of one service's plan, one after the other: no two mutations of a service overlap (S15).
 
-use super::Pausing;
 use super::isolate::smaller;
+use super::{Disrupting, Pausing};
 use crate::aws::{Priority, Reader, Writer};
+use crate::decide::Elsewhere;
 use crate::decide::PlannedStep;
 use crate::decide::claims::Claims;
 use crate::decide::guard::{Admitted, Evidence, Refusal, admit};
 use crate::decide::outcome::fold_outcome;
+use crate::decide::replace::ours_by_journal;
 use crate::env::Env;
 use crate::model::{
-    AccountId, AwsError, ErrorClass, Intent, Lease, Mutant, Outcome, Region, ServiceMemory, Step,
+    AccountId, AwsError, ErrorClass, GroupView, Intent, Lease, Mutant, Observation, Outcome, Region,
+    ServiceMemory, Step, Supply, TargetGroupArn,
 };
-use crate::observe;
+use crate::observe::{self, Asked, Lookout, TargetGroupDirectory};
 use crate::policy::Policy;
 use crate::record::{IntentDraft, Journal, RecordError};
-use std::collections::VecDeque;
+use futures_util::StreamExt as _;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,8 +37,20 @@ pub struct Actor<'a> {
     pub account: AccountId,
     pub region: Region,
     pub mutations_per_hour: u32,
+    pub directory: &'a TargetGroupDirectory,
+    /// The look that the steps were planned on.
+    pub planned_on: &'a Observation,
+    pub provisions: Means<'a>,
+    pub disrupting: &'a Disrupting,
     /// Set once the process is to end: what is in flight is finished, nothing new is begun.
     pub stopping: &'a AtomicBool,
+}
+
+/// What the steps were planned with, besides the look.
+#[derive(Clone, Copy, Debug)]
+pub struct Means<'a> {
+    pub supply: Option<&'a Supply>,
+    pub elsewhere: &'a Elsewhere,
 }
 
 /// What came of the steps.
@@ -88,6 +104,14 @@ impl Actor<'_> {
 
     /// One mutation, in the order of the module's doc. Returns the smaller steps to try instead.
     async fn one(&self, step: Step, why: &str, carried: &mut Carried) -> Result<Vec<Step>, RecordError> {
+        let groups = self.groups_of(&step);
+        let Some(_turn) = self.disrupting.turn(groups) else {
+            tracing::info!(
+                operation = step.operation(),
+                "another step on its target groups is under way: not in this pass"
+            );
+            return Ok(Vec::new());
+        };
         self.writer.reserve(&step).await;
         if let Err(error) = self.writer.warm().await {
             tracing::warn!(error = %error, "no credentials to write with: nothing is sent in this pass");
@@ -111,6 +135,9 @@ impl Actor<'_> {
         if Mutant::SentBeforeJournaled.is_on() {
             self.journal.begin(intent.clone()).await?;
         }
+        if matches!(outcome, Ok(Outcome::Accepted { .. }) | Err(_)) {
+            self.disrupting.sent(&intent.step);
+        }
         match outcome {
             Ok(outcome) => self.ended(intent, outcome, carried).await,
             Err(ambiguous) => {
@@ -123,6 +150,37 @@ impl Actor<'_> {
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// The target groups that a step takes something out of.
+    fn groups_of(&self, step: &Step) -> BTreeSet<TargetGroupArn> {
+        match step {
+            Step::Start { .. } | Step::Launch(_) | Step::Register(_) | Step::Retire { .. } => BTreeSet::new(),
+            Step::Deregister(target) => BTreeSet::from([target.arn.clone()]),
+            Step::Stop { instance, .. } | Step::Terminate { instance, .. } => {
+                let serves_in =
+                    |group: &&GroupView| group.targets.iter().any(|one| one.instance == *instance);
+                let groups = self.planned_on.groups.values().filter(serves_in);
+                groups.map(|group| group.arn.clone()).collect()
+            }
+        }
+    }
+
+    /// A start needs to see its own instance; everything else rests on a whole look of the service.
+    async fn look_for(&self, step: &Step, asked: &Asked<'_>) -> Option<Observation> {
+        if matches!(step, Step::Start { .. }) {
+            return Some(observe::look_again(self.reader, asked, &self.env.clock, Priority::Start).await);
+        }
+        let from = Lookout {
+            reader: self.reader,
+            directory: self.directory,
+            clock: &self.env.clock,
+            priority: Priority::Repair,
+        };
+        let asked = std::slice::from_ref(asked);
+        let mut looks = std::pin::pin!(observe::look(from, asked));
+        let look = looks.next().await?;
+        Some(self.disrupting.seen_through(look))
     }
 
     async fn begin(&self, draft: IntentDraft) -> Result<Intent, RecordError> {
@@ -160,7 +218,18 @@ impl Actor<'_> {
             }]));
         };
         let policy = policy.as_ref();
-        let look = observe::look_again(self.reader, policy, &self.env.clock, Priority::Start).await;
+        let asked = Asked {
+            policy,
+            also: ours_by_journal(memory),
+        };
+        let Some(look) = self.look_for(&intent.step, &asked).await else {
+            let why = "the service could not be looked at".to_owned();
+            return Ok(Err(vec![Refusal {
+                invariant: "S16",
+                why,
+                expected: true,
+            }]));
+        };
         let pauses = self.pausing.read(policy, self.env).await;
         let evidence = Evidence {
             look: &look,
@@ -169,6 +238,9 @@ impl Actor<'_> {
             policy,
             claims: &claims,
             memory,
+            planned_on: self.planned_on,
+            supply: self.provisions.supply,
+            elsewhere: self.provisions.elsewhere,
             mutations_last_hour: used,
             mutations_per_hour: self.mutations_per_hour,
             now: self.env.clock.now(),

@@ -1,0 +1,105 @@
+//! What every service of an account wants to replace and is replacing: replacements of dead images go one at a time over all
+//! of them, the riskiest first, and together they stay under the config's `limits.max_concurrent`.
+
+use crate::decide::replace::Queued;
+use crate::decide::{Elsewhere, Plan};
+use crate::model::{AccountId, Replacement, ServiceMemory, ServiceName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+/// One service's latest entry.
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    queue: Vec<Queued>,
+    replacing: u32,
+}
+
+#[derive(Debug, Default)]
+struct Posted {
+    by_account: BTreeMap<AccountId, BTreeMap<ServiceName, Entry>>,
+    /// Services that a pass has come to an end of, well or not.
+    seen: BTreeSet<ServiceName>,
+}
+
+/// The latest entries of all services.
+#[derive(Debug, Default)]
+pub struct Board(Mutex<Posted>);
+
+impl Board {
+    /// Takes what a pass came to.
+    pub fn post(
+        &self,
+        service: &ServiceName,
+        account: Option<&AccountId>,
+        plan: &Plan,
+        memory: &ServiceMemory,
+    ) {
+        let Some(account) = account else { return };
+        let is_under_way = |one: &&Replacement| one.is_open() && one.quarantined.is_none();
+        let replacing = memory.replacements.values().filter(is_under_way).count();
+        let entry = Entry {
+            queue: plan.queue.clone(),
+            replacing: u32::try_from(replacing).unwrap_or(u32::MAX),
+        };
+        let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let services = posted.by_account.entry(account.clone()).or_default();
+        services.insert(service.clone(), entry);
+    }
+
+    /// A pass over the service has ended, whether or not anything could be seen of it.
+    pub fn seen(&self, service: &ServiceName) {
+        let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        posted.seen.insert(service.clone());
+    }
+
+    /// Forgets services that are not looked after any more.
+    pub fn retain(&self, known: impl Fn(&ServiceName) -> bool) {
+        let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for services in posted.by_account.values_mut() {
+            services.retain(|service, _| known(service));
+        }
+        posted.seen.retain(|service| known(service));
+    }
+
+    /// What services other than `service` are at. `all`: every service that is looked after.
+    pub fn elsewhere<'a>(
+        &self,
+        service: &ServiceName,
+        account: Option<&AccountId>,
+        mut all: impl Iterator<Item = &'a ServiceName>,
+    ) -> Elsewhere {
+        let posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = account.and_then(|account| posted.by_account.get(account));
+        let others = || {
+            entries
+                .into_iter()
+                .flatten()
+                .filter(|(other, _)| *other != service)
+        };
+        Elsewhere {
+            replacing: others().map(|(_, entry)| entry.replacing).sum(),
+            queue: others()
+                .flat_map(|(_, entry)| entry.queue.iter().cloned())
+                .collect(),
+            all_seen: all.all(|one| one == service || posted.seen.contains(one)),
+            ..Elsewhere::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fleet_is_seen_once_every_service_had_a_pass_of_any_kind() {
+        let board = Board::default();
+        let all: Vec<ServiceName> = vec!["a".into(), "b".into()];
+        let elsewhere = || board.elsewhere(&"a".into(), None, all.iter());
+        assert!(!elsewhere().all_seen);
+        board.seen(&"b".into());
+        assert!(elsewhere().all_seen);
+        board.retain(|service| service.as_str() == "a");
+        assert!(!elsewhere().all_seen);
+    }
+}

@@ -1,0 +1,138 @@
+//! What a pass needs besides its look where replacements may be due: how the instances were made, what there is to launch
+//! from, and what other services are at.
+
+use super::pass::Bench;
+use super::vitals::breaker_key;
+use crate::aws::Priority;
+use crate::decide::breaker::Breaker;
+use crate::decide::floor::{Floors, floors_of};
+use crate::decide::replace::wants_supply;
+use crate::decide::{Elsewhere, members_of};
+use crate::model::{Blueprint, InstanceId, InstanceState, ServiceMemory, SlotName, Supply};
+use crate::observe;
+use crate::record::RecordError;
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+
+/// Blueprints that are read in one pass: a fleet that is new to the journal is taken in over a few passes, within the budget.
+const MOST_BLUEPRINTS_AT_ONCE: usize = 4;
+/// A blueprint that nothing has changed is read again after so long: volumes and attributes change without a trace in
+/// DescribeInstances.
+const BLUEPRINT_KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Provisions {
+    pub blueprints: BTreeMap<InstanceId, Blueprint>,
+    pub supply: Option<Supply>,
+    pub elsewhere: Elsewhere,
+}
+
+impl Bench<'_> {
+    /// Reads what the service's policy makes worth reading; without `replace` that is nothing but the neighbours.
+    pub(super) async fn provisions(&self, memory: &ServiceMemory) -> Result<Provisions, RecordError> {
+        let mut provisions = Provisions {
+            elsewhere: self.elsewhere().await?,
+            ..Provisions::default()
+        };
+        if self.policy.replace.is_none() {
+            return Ok(provisions);
+        }
+        provisions.blueprints = self.blueprints(memory).await?;
+        if wants_supply(self.policy, memory) {
+            let known: Vec<&Blueprint> = provisions.blueprints.values().collect();
+            let supply = observe::supply(
+                &self.clients.reader,
+                &self.clients.directory,
+                self.policy,
+                &known,
+                &self.rounds.env.clock,
+                Priority::Repair,
+            );
+            provisions.supply = Some(supply.await);
+        }
+        Ok(provisions)
+    }
+
+    async fn elsewhere(&self) -> Result<Elsewhere, RecordError> {
+        let fleet = self.rounds.in_force.now();
+        let account = self.account();
+        let service = &self.policy.service;
+        let mut elsewhere = self
+            .rounds
+            .board
+            .elsewhere(service, account.as_ref(), fleet.policies.keys());
+        elsewhere.max_concurrent = self.rounds.config.limits.max_concurrent;
+        let mut floors = Floors::new();
+        for (group, floor) in fleet.policies.values().flat_map(|policy| floors_of(policy)) {
+            let entry = floors.entry(group).or_default();
+            *entry = floor.max(*entry);
+        }
+        elsewhere.floors = floors;
+        if let (Some(journal), Some(account)) = (self.rounds.ledger.journal(), &account) {
+            let breaker = journal.document_get(&breaker_key(account)).await?;
+            let breaker: Breaker = breaker
+                .and_then(|value| serde_json::from_value(value).ok())
+                .unwrap_or_default();
+            elsewhere.breaker = breaker.open.map(|open| open.why);
+        }
+        Ok(elsewhere)
+    }
+
+    /// The journaled blueprints, with those of running members taken anew that are missing or out of date.
+    async fn blueprints(
+        &self,
+        memory: &ServiceMemory,
+    ) -> Result<BTreeMap<InstanceId, Blueprint>, RecordError> {
+        let service = &self.policy.service;
+        let mut blueprints = self.rounds.ledger.blueprints(service).await?;
+        let now = self.look.begun.wall;
+        let is_stale = |id: &InstanceId| {
+            let (Some(known), Some(seen)) = (blueprints.get(id), self.look.instances.get(id)) else {
+                return true;
+            };
+            known.digest != seen.digest
+                || known.launched_at != seen.launched_at
+                || now.duration_since(known.taken) > BLUEPRINT_KEPT_FOR
+        };
+        let mut wanted: Vec<(InstanceId, SlotName)> = Vec::new();
+        for (slot, members) in members_of(self.look, self.claims) {
+            let running = members
+                .iter()
+                .filter(|member| member.state == InstanceState::Running);
+            wanted.extend(
+                running
+                    .filter(|member| is_stale(&member.id))
+                    .map(|member| (member.id.clone(), slot.clone())),
+            );
+        }
+        wanted.truncate(MOST_BLUEPRINTS_AT_ONCE);
+        let read = observe::blueprints(&self.clients.reader, &wanted, now, Priority::Quiet).await;
+        let mut changed = false;
+        for (id, blueprint) in read {
+            match blueprint {
+                Ok(blueprint) => {
+                    changed = true;
+                    blueprints.insert(id, blueprint);
+                }
+                Err(error) => {
+                    tracing::warn!(instance = %id, error = %error, "how it is made could not be read")
+                }
+            }
+        }
+        let before = blueprints.len();
+        blueprints.retain(|id, _| self.is_worth_keeping(id, memory));
+        if changed || blueprints.len() != before {
+            self.rounds.ledger.keep_blueprints(service, &blueprints).await?;
+        }
+        Ok(blueprints)
+    }
+
+    /// As long as the instance is known, lost or being replaced.
+    fn is_worth_keeping(&self, id: &InstanceId, memory: &ServiceMemory) -> bool {
+        self.look.instances.contains_key(id)
+            || memory.instances.contains_key(id)
+            || memory.lost.contains_key(id)
+            || memory.replacements.get(id).is_some_and(|one| one.is_open())
+    }
+}

@@ -1,0 +1,365 @@
+//! Follows replacements from look to look: which instance came of a launch, whether it serves, whether it has failed, whether
+//! it is still wanted, when it is done. The part of [`crate::decide::fold`] that is about them.
+
+use super::serve::{Serves, is_registered, serves};
+use super::{PROVEN_AFTER_LOOKS, is_gone, members_left, wants};
+use crate::decide::claims::Owner;
+use crate::decide::fold::{ABSENT_FOR_GONE, DAY, LONGEST_COOLDOWN, LOOKS_FOR_ABSENCE, Seen, Tick, cooldown};
+use crate::decide::image::{ImageVerdict, image_verdict};
+use crate::decide::verdict::stop_evidence;
+use crate::model::{
+    AilmentKind, Coverage, Instance, InstanceId, InstanceMemory, InstanceState, LaunchAnswer, LaunchAttempt,
+    LaunchEnd, Part, Replacement, ReplacementEnd, ServiceMemory, StoppedBy,
+};
+use crate::policy::{OldInstance, Policy, Slot};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The tag that says which repair launched an instance.
+const REPAIR_TAG: &str = "keepgreen:repair";
+pub(crate) const RETIRED_TAG: &str = "keepgreen:retired";
+
+/// Takes a look into every replacement of the service.
+pub(in crate::decide) fn follow(
+    memory: &mut ServiceMemory,
+    seen: &Seen<'_>,
+    coverage: &Coverage,
+    tick: Tick,
+) {
+    memory.rest = memory.rest.saturating_sub(tick.elapsed);
+    let mut all = std::mem::take(&mut memory.replacements);
+    all.retain(|_, one| match &one.ended {
+        None => true,
+        Some(ReplacementEnd::Done { at, .. } | ReplacementEnd::Abandoned { at, .. }) => {
+            tick.now.duration_since(*at) < DAY
+        }
+    });
+    // Whether a slot lacks somebody is judged with everything that is under way taken out of the count.
+    let lacking: BTreeMap<_, _> = seen
+        .policy
+        .slots
+        .iter()
+        .map(|(name, slot)| (name.clone(), lacks(seen, &all, name, slot)))
+        .collect();
+    let listed = coverage.gap(&Part::Instances).is_none();
+    for one in all.values_mut().filter(|one| one.is_open()) {
+        let mut follower = Follower {
+            memory,
+            seen,
+            listed,
+            tick,
+        };
+        follower.follow(one, lacking.get(&one.slot).copied().unwrap_or(false));
+    }
+    memory.replacements = all;
+}
+
+/// Whether the slot has fewer members than it should, what is being launched aside.
+fn lacks(
+    seen: &Seen<'_>,
+    replacements: &BTreeMap<InstanceId, Replacement>,
+    name: &crate::model::SlotName,
+    slot: &Slot,
+) -> bool {
+    members_left(seen.look, seen.claims, replacements, name)
+        < usize::try_from(slot.count).unwrap_or(usize::MAX)
+}
+
+/// How far a replacement is.
+#[derive(Clone, Copy)]
+struct Stage<'a> {
+    slot: Option<&'a Slot>,
+    draining: bool,
+    put_down: bool,
+}
+
+struct Follower<'a> {
+    memory: &'a mut ServiceMemory,
+    seen: &'a Seen<'a>,
+    /// The listing of instances was complete.
+    listed: bool,
+    tick: Tick,
+}
+
+impl Follower<'_> {
+    fn follow(&mut self, one: &mut Replacement, lacking: bool) {
+        one.wait = one.wait.saturating_sub(self.tick.elapsed);
+        one.asked.retain(|_, left| {
+            *left = left.saturating_sub(self.tick.elapsed);
+            !left.is_zero()
+        });
+        self.adopt(one);
+        let slot = self.seen.policy.slots.get(&one.slot);
+        let stage = Stage {
+            slot,
+            draining: one.draining_since.is_some(),
+            put_down: one.put_down.is_some(),
+        };
+        if let Some(attempt) = one.attempt_mut() {
+            self.track(attempt, slot);
+            if let Some(why) = self.failure(attempt, stage) {
+                attempt.end = Some(LaunchEnd::Failed {
+                    at: self.tick.now,
+                    why,
+                });
+                self.count_failure(one);
+            }
+        }
+        self.clear_leftovers(one);
+        self.note_taken_out(one);
+        if one.abandoned.is_none() && one.put_down.is_none() {
+            one.abandoned = self.not_wanted(one, lacking);
+        }
+        if one.abandoned.is_some() {
+            self.give_up(one);
+        }
+        self.conclude(one);
+    }
+
+    /// An answer may be lost, and the instance is there all the same: its tag, which only a request that this journal knows of
+    /// can have given it, says which repair it is of.
+    fn adopt(&self, one: &mut Replacement) {
+        let known: Vec<InstanceId> = one.launched().cloned().collect();
+        let repair = one.repair.clone();
+        let Some(attempt) = one.attempt_mut().filter(|attempt| attempt.instance.is_none()) else {
+            return;
+        };
+        let was_sent =
+            |answer: &LaunchAnswer| matches!(answer, LaunchAnswer::Unknown | LaunchAnswer::Launched);
+        if !attempt.tries.last().is_some_and(|last| was_sent(&last.answer)) {
+            return;
+        }
+        let is_it = |instance: &&Instance| {
+            instance.tags.get(REPAIR_TAG).map(String::as_str) == Some(repair.as_str())
+                && !known.contains(&instance.id)
+        };
+        if let Some(instance) = self.seen.look.instances.values().find(is_it) {
+            attempt.instance = Some(instance.id.clone());
+            if let Some(last) = attempt.tries.last_mut() {
+                last.answer = LaunchAnswer::Launched;
+                last.request = None;
+            }
+        }
+    }
+
+    fn track(&self, attempt: &mut LaunchAttempt, slot: Option<&Slot>) {
+        let Some(id) = &attempt.instance else {
+            if attempt.unanswered().is_some() && self.listed {
+                attempt.absent = Some(self.tick.tick_or_start(attempt.absent.take()));
+            }
+            return;
+        };
+        attempt.lasted = attempt.lasted.saturating_add(self.tick.elapsed);
+        let Some(instance) = self.seen.look.instances.get(id) else {
+            attempt.healthy_looks = 0;
+            if self.listed {
+                attempt.absent = Some(self.tick.tick_or_start(attempt.absent.take()));
+            }
+            return;
+        };
+        attempt.seen = true;
+        attempt.absent = None;
+        match slot.map(|slot| serves(self.seen.look, slot, instance)) {
+            Some(Serves::Yes) => {
+                attempt.healthy_looks = attempt.healthy_looks.saturating_add(u32::from(self.tick.counts));
+                attempt.unwell = Duration::ZERO;
+            }
+            Some(Serves::No(_)) => {
+                attempt.healthy_looks = 0;
+                attempt.unwell = attempt.unwell.saturating_add(self.tick.elapsed);
+            }
+            // Three looks running: one that could not tell breaks the row, and proves nothing bad.
+            Some(Serves::Unknown(_)) | None => attempt.healthy_looks = 0,
+        }
+    }
+
+    /// Why the attempt that is under way has failed, if it has.
+    fn failure(&self, attempt: &LaunchAttempt, stage: Stage<'_>) -> Option<String> {
+        let id = attempt.instance.as_ref()?;
+        let Some(instance) = self.seen.look.instances.get(id) else {
+            let believed = |timer: &crate::model::Timer| {
+                timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE
+            };
+            return attempt
+                .absent
+                .as_ref()
+                .is_some_and(believed)
+                .then(|| format!("{id} was nowhere to be seen for 15 minutes"));
+        };
+        match instance.state {
+            InstanceState::Terminated | InstanceState::ShuttingDown => {
+                return Some(format!("{id} was terminated: {}", stop_evidence(instance)));
+            }
+            // With the old one down already, what is left is to finish; the new one then heals like any other.
+            InstanceState::Stopped | InstanceState::Stopping if !stage.put_down => {
+                return Some(format!("{id} stopped: {}", stop_evidence(instance)));
+            }
+            _ => {}
+        }
+        let grace = &self.seen.policy.grace;
+        let too_late = !stage.draining && attempt.healthy_looks == 0 && attempt.lasted >= grace.boot;
+        let unwell = stage.draining && !stage.put_down && attempt.unwell >= grace.unhealthy;
+        // Our failure to see is never its failure: without an unwell look it is not judged.
+        match serves(self.seen.look, stage.slot?, instance) {
+            Serves::No(why) if too_late || unwell => Some(format!("{id} was not healthy in time: {why}")),
+            _ => None,
+        }
+    }
+
+    fn count_failure(&mut self, one: &mut Replacement) {
+        let limits = &self.seen.policy.limits;
+        let failed = one.failed_attempts();
+        one.wait = cooldown(limits.cooldown, failed, LONGEST_COOLDOWN, one.repair.as_str());
+        one.retry = None;
+        // What was taken out for it is brought back.
+        one.draining_since = None;
+        let now = self.tick.now;
+        let of_old = self.memory.instances.get_mut(&one.old);
+        let today = of_old.map_or(failed, |memory: &mut InstanceMemory| {
+            memory.failed_attempts.push(now);
+            u32::try_from(memory.failed_attempts.len()).unwrap_or(u32::MAX)
+        });
+        if failed >= limits.attempts || today >= limits.attempts_per_day {
+            one.quarantined = one.quarantined.or(Some(now));
+        }
+    }
+
+    /// Ended attempts of which nothing is left any more.
+    fn clear_leftovers(&self, one: &mut Replacement) {
+        for attempt in one
+            .attempts
+            .iter_mut()
+            .filter(|attempt| !attempt.gone && attempt.end.is_some())
+        {
+            if matches!(attempt.end, Some(LaunchEnd::Serves { .. })) {
+                continue;
+            }
+            let Some(id) = &attempt.instance else {
+                // Every answer of an ended attempt is known, and none of them was a launch.
+                attempt.gone = true;
+                continue;
+            };
+            match self.seen.look.instances.get(id) {
+                Some(instance) => attempt.gone = instance.state == InstanceState::Terminated,
+                None if self.listed => {
+                    let timer = self.tick.tick_or_start(attempt.absent.take());
+                    attempt.gone = timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE;
+                    attempt.absent = Some(timer);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// What of the old one is registered again is not out any more, unless it is being taken out.
+    fn note_taken_out(&self, one: &mut Replacement) {
+        if one.draining_since.is_some() && one.abandoned.is_none() {
+            return;
+        }
+        let groups = &self.seen.look.groups;
+        let old = &one.old;
+        let gone = self.seen.look.instances.get(old).is_none_or(is_gone);
+        one.taken_out.retain(|(arn, port)| {
+            let group = groups.values().find(|group| group.arn == *arn);
+            let back = group.is_some_and(|group| {
+                let mut targets = group.targets.iter();
+                targets.any(|target| target.instance == *old && target.port == *port && is_registered(target))
+            });
+            !back && !gone
+        });
+    }
+
+    /// Why it is not wanted any more.
+    fn not_wanted(&self, one: &Replacement, lacking: bool) -> Option<String> {
+        let policy = self.seen.policy;
+        if !wants(policy, &one.slot, one.kind) {
+            return Some("the policy does not ask for it any more".to_owned());
+        }
+        let serving = one.attempt().is_some_and(|attempt| attempt.healthy_looks > 0);
+        let old = self.seen.look.instances.get(&one.old).filter(|old| !is_gone(old));
+        let Some(old) = old else {
+            // Whoever brought the slot to its count meanwhile wants no second one.
+            return (self.listed && !lacking && !serving).then(|| "the slot is whole without it".to_owned());
+        };
+        if old.tags.contains_key(RETIRED_TAG) && one.draining_since.is_some() {
+            return None;
+        }
+        match self.seen.claims.owner_of(old) {
+            Owner::Slot(service, slot) if service == policy.service && slot == one.slot => {}
+            _ => return Some(format!("{} is not in slot {} any more", one.old, one.slot)),
+        }
+        if one.kind == AilmentKind::Missing {
+            return Some(format!("{} is there again", one.old));
+        }
+        let back = matches!(
+            image_verdict(self.seen.look, &one.old),
+            ImageVerdict::Launchable { .. }
+        );
+        (back && one.draining_since.is_none()).then(|| "its image is there again".to_owned())
+    }
+
+    /// Ends what is under way, as soon as it is known what that is.
+    fn give_up(&self, one: &mut Replacement) {
+        one.draining_since = None;
+        let now = self.tick.now;
+        let Some(attempt) = one.attempt_mut() else { return };
+        let unknown = attempt.instance.is_none() && attempt.unanswered().is_some();
+        let never_was = attempt
+            .absent
+            .as_ref()
+            .is_some_and(|timer| timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE);
+        if !unknown || never_was {
+            attempt.end = Some(LaunchEnd::Abandoned { at: now });
+        }
+    }
+
+    fn conclude(&mut self, one: &mut Replacement) {
+        let now = self.tick.now;
+        if let Some(why) = &one.abandoned {
+            let all_gone = one.attempts.iter().all(|attempt| attempt.gone);
+            if all_gone && one.taken_out.is_empty() {
+                one.ended = Some(ReplacementEnd::Abandoned {
+                    at: now,
+                    why: why.clone(),
+                });
+                self.memory.rest = self.seen.policy.limits.cooldown;
+            }
+            return;
+        }
+        let old = self.seen.look.instances.get(&one.old);
+        let old_is_gone = old.map_or_else(
+            || self.listed && (one.kind == AilmentKind::Missing || self.memory.lost.contains_key(&one.old)),
+            is_gone,
+        );
+        let is_retired = |old: &Instance| old.tags.contains_key(RETIRED_TAG) && !terminates(self.seen.policy);
+        let is_down = old_is_gone || old.is_some_and(is_retired);
+        let put_down = one.put_down.is_some();
+        let proven = |attempt: &&mut LaunchAttempt| put_down || attempt.healthy_looks >= PROVEN_AFTER_LOOKS;
+        let Some(attempt) = one.attempt_mut().filter(proven) else {
+            return;
+        };
+        let Some(new) = attempt.instance.clone().filter(|_| is_down) else {
+            return;
+        };
+        attempt.end = Some(LaunchEnd::Serves { at: now });
+        one.ended = Some(ReplacementEnd::Done { at: now, new });
+        self.memory.rest = self.seen.policy.limits.cooldown;
+        self.memory.lost.remove(&one.old);
+        self.memory.incidents.remove(&one.old);
+    }
+}
+
+fn terminates(policy: &Policy) -> bool {
+    policy
+        .replace
+        .as_ref()
+        .is_some_and(|replace| replace.old_instance == OldInstance::Terminate)
+}
+
+/// Whose hand terminated an instance.
+pub(in crate::decide) fn by_a_person(instance: &Instance) -> bool {
+    instance
+        .state_reason
+        .as_ref()
+        .is_some_and(|reason| reason.stopped_by() == StoppedBy::Operator)
+}

@@ -1,0 +1,75 @@
+//! Which instances a slot has lost: terminated, or nowhere to be seen for long, while the slot has fewer than it should.
+
+use super::follow::by_a_person;
+use super::{is_gone, members_left};
+use crate::decide::fold::{Seen, Tick};
+use crate::decide::verdict::stop_evidence;
+use crate::model::{Coverage, Instance, InstanceId, InstanceState, Lost, Part, ServiceMemory, SlotName};
+use crate::policy::SlotState;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Takes a look into what is remembered of lost instances. `absent`: those whose absence is believed in this very look.
+pub(in crate::decide) fn remember_lost(
+    memory: &mut ServiceMemory,
+    seen: &Seen<'_>,
+    by_slot: &BTreeMap<SlotName, Vec<&Instance>>,
+    absent: BTreeMap<InstanceId, Lost>,
+    coverage: &Coverage,
+    tick: Tick,
+) {
+    if coverage.gap(&Part::Instances).is_some() {
+        return;
+    }
+    let lacking: BTreeSet<&SlotName> = seen
+        .policy
+        .slots
+        .iter()
+        .filter(|(_, slot)| slot.state == SlotState::Running)
+        .filter(|(name, slot)| {
+            let left = members_left(seen.look, seen.claims, &memory.replacements, name);
+            left < usize::try_from(slot.count).unwrap_or(usize::MAX)
+        })
+        .map(|(name, _)| name)
+        .collect();
+    let mut before = std::mem::take(&mut memory.lost);
+    for name in &lacking {
+        // Of `shutting-down` nothing is remembered: it has not ended yet.
+        let terminated: Vec<&Instance> = by_slot
+            .get(*name)
+            .into_iter()
+            .flatten()
+            .filter(|instance| {
+                instance.state == InstanceState::Terminated && !is_launched(memory, &instance.id)
+            })
+            .copied()
+            .collect();
+        for instance in terminated {
+            let timer = before.remove(&instance.id).map(|lost| lost.timer);
+            let lost = Lost {
+                slot: (*name).clone(),
+                evidence: format!("terminated: {}", stop_evidence(instance)),
+                by_person: by_a_person(instance),
+                timer: tick.tick_or_start(timer),
+            };
+            memory.lost.insert(instance.id.clone(), lost);
+        }
+    }
+    // What has left the answers since, or was never seen to end.
+    for (id, mut lost) in before.into_iter().chain(absent) {
+        let alive = seen
+            .look
+            .instances
+            .get(&id)
+            .is_some_and(|instance| !is_gone(instance));
+        if lacking.contains(&lost.slot) && !alive && !memory.lost.contains_key(&id) {
+            tick.advance(&mut lost.timer);
+            memory.lost.insert(id, lost);
+        }
+    }
+}
+
+/// An attempt's own instance is that attempt's business.
+fn is_launched(memory: &ServiceMemory, id: &InstanceId) -> bool {
+    let mut open = memory.replacements.values().filter(|one| one.is_open());
+    open.any(|one| one.launched().any(|launched| launched == id))
+}

@@ -1,0 +1,506 @@
+//! Who is to be replaced, and everything that holds that back.
+
+use super::candidate::{candidates, offers, types};
+use super::queue::{Queued, Rank, Risk};
+use super::request::{Wanted, launch, uncarried};
+use super::{Offer, is_gone, progress, role_of, wants};
+use crate::decide::fold::{LOOKS_FOR_ABSENCE, true_coverage};
+use crate::decide::hold::HoldReason;
+use crate::decide::plan::PlannedStep;
+use crate::decide::remedy::{GRACE_OF_UNANNOUNCED, gates_of};
+use crate::decide::service::Input;
+use crate::decide::verdict::target_of;
+use crate::model::{
+    Ailment, AilmentKind, Blueprint, ImageId, Instance, InstanceId, Launch, LaunchAnswer, RepairId, RepairOf,
+    Replacement, SlotName, Step, TargetState, Timer,
+};
+use crate::policy::{Maintenance, Slot};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What replacements want of this pass.
+#[derive(Debug, Default)]
+pub(in crate::decide) struct Proposed {
+    pub steps: Vec<PlannedStep>,
+    pub holds: Vec<(SlotName, InstanceId, HoldReason)>,
+    pub queue: Vec<Queued>,
+    /// Instances whose replacement waits for nothing but time.
+    pub by_time: BTreeSet<InstanceId>,
+}
+
+/// One instance that is to be replaced.
+#[derive(Clone, Copy)]
+pub(super) struct Need<'a> {
+    pub slot_name: &'a SlotName,
+    pub slot: &'a Slot,
+    pub old: &'a InstanceId,
+    /// As this look shows it.
+    pub instance: Option<&'a Instance>,
+    pub kind: AilmentKind,
+    pub evidence: &'a str,
+    pub timer: Option<&'a Timer>,
+    pub by_person: bool,
+}
+
+/// A member of a slot and what ails it.
+pub(in crate::decide) struct Member<'a> {
+    pub slot_name: &'a SlotName,
+    pub slot: &'a Slot,
+    pub instance: &'a Instance,
+    pub ailments: &'a [Ailment],
+}
+
+/// Goes on with what is under way, and begins what may begin.
+pub(in crate::decide) fn propose_all(input: &Input<'_>, members: &[Member<'_>]) -> Proposed {
+    let mut proposed = Proposed::default();
+    for one in input.memory.replacements.values().filter(|one| one.is_open()) {
+        progress::go_on(input, one, &mut proposed);
+    }
+    let mut waiting: Vec<(Queued, Vec<HoldReason>, Option<Launch>)> = needs(input, members)
+        .iter()
+        .map(|need| judged(input, need))
+        .collect();
+    waiting.sort_by(|one, other| one.0.rank.cmp(&other.0.rank));
+    let mut first: Option<String> = input
+        .memory
+        .replacements
+        .values()
+        .find(|one| one.is_open() && one.kind == AilmentKind::ImageGone)
+        .map(|one| one.old.to_string());
+    for (mut queued, mut holds, launch) in waiting {
+        queued.ready = holds.is_empty();
+        let of_queue = holds_of_queue(input, &queued, first.as_deref());
+        if queued.kind == AilmentKind::ImageGone && queued.ready && first.is_none() {
+            first = Some(queued.in_words());
+        }
+        holds.extend(of_queue);
+        if holds.iter().all(HoldReason::ends_by_time) && !holds.is_empty() {
+            proposed.by_time.insert(queued.rank.instance.clone());
+        }
+        match launch.filter(|_| holds.is_empty()) {
+            Some(launch) => proposed.steps.push(PlannedStep {
+                why: format!("{} ({})", queued.kind.as_str(), launch.of.about),
+                step: Step::Launch(Box::new(launch)),
+            }),
+            None => {
+                let of = |hold| (queued.slot.clone(), queued.rank.instance.clone(), hold);
+                proposed.holds.extend(holds.into_iter().map(of));
+            }
+        }
+        proposed.queue.push(queued);
+    }
+    proposed
+}
+
+/// Everybody whom the policy wants replaced and who is not being replaced yet.
+fn needs<'a>(input: &Input<'a>, members: &[Member<'a>]) -> Vec<Need<'a>> {
+    let open = |id: &InstanceId| {
+        input
+            .memory
+            .replacements
+            .get(id)
+            .is_some_and(Replacement::is_open)
+    };
+    let mut needs = Vec::new();
+    for member in members {
+        let id = &member.instance.id;
+        let dead = member
+            .ailments
+            .iter()
+            .find(|ailment| ailment.kind == AilmentKind::ImageGone);
+        let Some(dead) = dead.filter(|_| wants(input.policy, member.slot_name, AilmentKind::ImageGone))
+        else {
+            continue;
+        };
+        if open(id) || is_gone(member.instance) || role_of(&input.memory.replacements, id).is_some() {
+            continue;
+        }
+        let memory = input.memory.instances.get(id);
+        needs.push(Need {
+            slot_name: member.slot_name,
+            slot: member.slot,
+            old: id,
+            instance: Some(member.instance),
+            kind: AilmentKind::ImageGone,
+            evidence: &dead.evidence,
+            timer: memory.and_then(|memory| memory.timers.get(&AilmentKind::ImageGone)),
+            by_person: false,
+        });
+    }
+    for (id, lost) in &input.memory.lost {
+        let slot = input.policy.slots.get_key_value(&lost.slot);
+        let Some((slot_name, slot)) =
+            slot.filter(|(name, _)| wants(input.policy, name, AilmentKind::Missing))
+        else {
+            continue;
+        };
+        if !open(id) && lacks_more(input, slot_name, slot) {
+            needs.push(Need {
+                slot_name,
+                slot,
+                old: id,
+                instance: input.look.instances.get(id),
+                kind: AilmentKind::Missing,
+                evidence: &lost.evidence,
+                timer: Some(&lost.timer),
+                by_person: lost.by_person,
+            });
+        }
+    }
+    needs
+}
+
+/// Whether the slot has fewer members than it should even when all that is being launched for it has come.
+fn lacks_more(input: &Input<'_>, name: &SlotName, slot: &Slot) -> bool {
+    let left = super::members_left(input.look, input.claims, &input.memory.replacements, name);
+    let coming = input
+        .memory
+        .replacements
+        .values()
+        .filter(|one| one.is_open() && one.slot == *name && one.kind == AilmentKind::Missing);
+    left + coming.count() < usize::try_from(slot.count).unwrap_or(usize::MAX)
+}
+
+fn judged(input: &Input<'_>, need: &Need<'_>) -> (Queued, Vec<HoldReason>, Option<Launch>) {
+    let mut holds = gates_of(input, &[(need.old, need.instance)]);
+    view(input, &mut holds);
+    grace(input, need, &mut holds);
+    window(input, need, &mut holds);
+    elsewhere(input, need, &mut holds);
+    if let Some(group) = need.instance.and_then(Instance::auto_scaling_group) {
+        holds.push(HoldReason::ScalingGroup {
+            group: group.to_owned(),
+        });
+    }
+    let of = RepairOf {
+        slot: need.slot_name.clone(),
+        repair: RepairId::new(format!(
+            "{}-{}-replace-{}",
+            input.policy.service,
+            need.old,
+            input.now.as_second()
+        )),
+        about: need.old.clone(),
+        attempt: 1,
+    };
+    let wish = Wish {
+        slot: need.slot,
+        old: need.old,
+        refused: &[],
+    };
+    let launch = match choose(input, &wish, &of) {
+        Ok(launch) => Some(launch),
+        Err(hold) => {
+            holds.push(hold);
+            None
+        }
+    };
+    let queued = Queued {
+        rank: rank(input, need),
+        slot: need.slot_name.clone(),
+        kind: need.kind,
+        ready: false,
+        under_way: false,
+        not_before: not_before(input, &holds),
+        candidate: launch.as_ref().map(in_words),
+        new_public_ip: blueprint(input, need.old).is_some_and(|blueprint| blueprint.public_ip),
+        offers: all_offers(input, need.old),
+    };
+    (queued, holds, launch)
+}
+
+/// `ami-… on t3.large in subnet-…`
+pub(super) fn in_words(launch: &Launch) -> String {
+    format!(
+        "{} on {} in {}",
+        launch.image, launch.instance_type, launch.subnet
+    )
+}
+
+fn blueprint<'a>(input: &Input<'a>, id: &InstanceId) -> Option<&'a Blueprint> {
+    input.blueprints.get(id)
+}
+
+/// Only on a whole view, and never while too much ails at once.
+pub(super) fn view(input: &Input<'_>, holds: &mut Vec<HoldReason>) {
+    let coverage = true_coverage(input.look, input.memory);
+    if !coverage.is_complete() {
+        let parts = coverage.gaps().iter().map(|gap| gap.part.to_string()).collect();
+        holds.push(HoldReason::PartialView { parts });
+    }
+    if let Some(why) = &input.elsewhere.breaker {
+        holds.push(HoldReason::Breaker { why: why.clone() });
+    }
+}
+
+fn grace(input: &Input<'_>, need: &Need<'_>, holds: &mut Vec<HoldReason>) {
+    let graces = &input.policy.grace;
+    let lasted = need.timer.map_or(Duration::ZERO, |timer| timer.lasted);
+    let looks = need.timer.map_or(0, |timer| timer.looks);
+    let mut wanted = match need.kind {
+        AilmentKind::Missing => graces.missing,
+        _ => graces.image_gone,
+    };
+    let mut why = None;
+    if need.by_person {
+        let told = input.delivered.contains(&announcement_key(need.old, need.timer));
+        let after_a_person = if told {
+            why = Some("a person terminated it; people were told that it will be replaced".to_owned());
+            graces.operator_stop
+        } else {
+            why = Some(
+                "a person terminated it, and nobody could be told yet that it will be replaced".to_owned(),
+            );
+            graces.operator_stop.max(GRACE_OF_UNANNOUNCED)
+        };
+        wanted = wanted.max(after_a_person);
+    }
+    if lasted < wanted || looks < LOOKS_FOR_ABSENCE {
+        holds.push(HoldReason::Grace {
+            ailment: need.kind,
+            left: wanted.saturating_sub(lasted),
+            why,
+        });
+    }
+}
+
+/// The notice that announces that what a person terminated will be replaced.
+pub(in crate::decide) fn announcement_key(old: &InstanceId, timer: Option<&Timer>) -> String {
+    let since = timer.map_or(0, |timer| timer.since.as_second());
+    format!("replace/{old}/{since}/announced")
+}
+
+/// A serving instance whose image is gone can wait for a quiet hour; what is down cannot.
+fn window(input: &Input<'_>, need: &Need<'_>, holds: &mut Vec<HoldReason>) {
+    if need.kind != AilmentKind::ImageGone {
+        return;
+    }
+    let incident = input.memory.incidents.get(need.old);
+    let is_down = need
+        .instance
+        .is_some_and(|instance| instance.stopped_by().is_some());
+    if is_down || incident.is_some_and(|incident| incident.healed.is_none()) {
+        // Started first, whatever its image: it may serve within a minute.
+        if incident.is_none_or(|incident| incident.quarantined.is_none()) {
+            holds.push(HoldReason::HealFirst);
+        }
+        return;
+    }
+    if let Maintenance::Windows(_) = &input.policy.maintenance
+        && !input.policy.maintenance.contains(input.now)
+    {
+        holds.push(HoldReason::Window {
+            opens: input.policy.maintenance.next_start(input.now),
+        });
+    }
+}
+
+/// What else is under way, in this service and in others.
+fn elsewhere(input: &Input<'_>, need: &Need<'_>, holds: &mut Vec<HoldReason>) {
+    let open: Vec<&Replacement> = input
+        .memory
+        .replacements
+        .values()
+        .filter(|one| one.is_open() && one.quarantined.is_none())
+        .collect();
+    let limit = input.policy.limits.max_concurrent;
+    if u32::try_from(open.len()).unwrap_or(u32::MAX) >= limit {
+        let others = open.iter().map(|one| one.old.clone()).collect();
+        holds.push(HoldReason::Concurrent { others, limit });
+    }
+    let (others, limit) = (input.elsewhere.replacing, input.elsewhere.max_concurrent);
+    if others.saturating_add(u32::try_from(open.len()).unwrap_or(u32::MAX)) >= limit {
+        holds.push(HoldReason::FleetBusy { others, limit });
+    }
+    if need.kind == AilmentKind::ImageGone {
+        let failed = input.memory.replacements.values();
+        let mut failed = failed.filter(|one| one.is_open() && one.quarantined.is_some());
+        if let Some(failed) = failed.next() {
+            holds.push(HoldReason::AfterFailure {
+                instance: failed.old.clone(),
+            });
+        }
+    }
+    if !input.memory.rest.is_zero() {
+        holds.push(HoldReason::Rest {
+            left: input.memory.rest,
+        });
+    }
+}
+
+/// One dead image at a time, over all services, the riskiest first.
+fn holds_of_queue(input: &Input<'_>, queued: &Queued, first: Option<&str>) -> Option<HoldReason> {
+    if queued.kind != AilmentKind::ImageGone {
+        return None;
+    }
+    if let Some(first) = first {
+        return Some(HoldReason::Queued {
+            behind: first.to_owned(),
+        });
+    }
+    let other = input
+        .elsewhere
+        .queue
+        .iter()
+        .find(|other| other.goes_before(&queued.rank));
+    if let Some(other) = other {
+        return Some(HoldReason::Queued {
+            behind: other.in_words(),
+        });
+    }
+    (!input.elsewhere.all_seen).then_some(HoldReason::FleetUnseen)
+}
+
+fn rank(input: &Input<'_>, need: &Need<'_>) -> Rank {
+    let serves_alone = || {
+        need.slot.target_groups.iter().any(|wanted| {
+            let group = input.look.groups.get(&wanted.name);
+            group.is_some_and(|group| {
+                let own = need
+                    .instance
+                    .and_then(|instance| target_of(group, wanted, instance));
+                own.is_some()
+                    && !group.targets.iter().any(|target| {
+                        target.instance != *need.old && target.health.state == TargetState::Healthy
+                    })
+            })
+        })
+    };
+    let is_up = need
+        .instance
+        .is_some_and(|instance| !is_gone(instance) && instance.stopped_by().is_none());
+    let risk = if !is_up {
+        Risk::Down
+    } else if serves_alone() {
+        Risk::Alone
+    } else {
+        Risk::Serving
+    };
+    Rank {
+        risk,
+        since: need.timer.map_or(input.now, |timer| timer.since),
+        service: input.policy.service.clone(),
+        instance: need.old.clone(),
+    }
+}
+
+/// When the last of the holds that time ends is over; `None`: something else holds it back, or nothing at all.
+fn not_before(input: &Input<'_>, holds: &[HoldReason]) -> Option<Timestamp> {
+    if holds.is_empty() || !holds.iter().all(HoldReason::ends_by_time) {
+        return None;
+    }
+    let end = |hold: &HoldReason| match hold {
+        HoldReason::Window { opens } => *opens,
+        other => {
+            let left = SignedDuration::try_from(other.left()?).ok()?;
+            input.now.checked_add(left).ok()
+        }
+    };
+    let waited = holds.iter().filter_map(end).max()?;
+    // A grace that ends between two windows waits for the next one.
+    let maintenance = &input.policy.maintenance;
+    match maintenance {
+        Maintenance::Windows(_) if !maintenance.contains(waited) => maintenance.next_start(waited),
+        _ => Some(waited),
+    }
+}
+
+/// What is to be launched, and what not again.
+pub(super) struct Wish<'a> {
+    pub slot: &'a Slot,
+    pub old: &'a InstanceId,
+    /// Tries of this attempt so far.
+    pub refused: &'a [crate::model::LaunchTry],
+}
+
+/// The launch of the first candidate that has not been refused yet.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn choose(input: &Input<'_>, wish: &Wish<'_>, of: &RepairOf) -> Result<Launch, HoldReason> {
+    let replace = input
+        .policy
+        .replace
+        .as_ref()
+        .ok_or(HoldReason::NothingToLaunchFrom)?;
+    let blueprint = blueprint(input, wish.old);
+    if blueprint.is_none() && matches!(replace.launch, crate::policy::Launch::Clone) {
+        return Err(HoldReason::NoBlueprint);
+    }
+    let what = blueprint
+        .map(|blueprint| uncarried(replace, blueprint))
+        .unwrap_or_default();
+    if !what.is_empty() {
+        return Err(HoldReason::CannotCarry { what });
+    }
+    let supply = supply(input)?;
+    let groups: Vec<String> = wish
+        .slot
+        .target_groups
+        .iter()
+        .map(|wanted| wanted.name.clone())
+        .collect();
+    let dead = dead_image(input, wish.old);
+    let candidates = candidates(supply, replace, blueprint, &groups, &dead)?;
+    let wanted = Wanted {
+        service: &input.policy.service,
+        slot: wish.slot,
+        replace,
+        blueprint,
+        supply,
+    };
+    let is_refused = |launch: &Launch| {
+        let same = |one: &&crate::model::LaunchTry| one.token == launch.token;
+        let refused = |one: &crate::model::LaunchTry| matches!(one.answer, LaunchAnswer::Refused { .. });
+        wish.refused.iter().find(same).is_some_and(refused)
+    };
+    for candidate in &candidates {
+        let launch = launch(&wanted, of, candidate)?;
+        if !is_refused(&launch) {
+            return Ok(launch);
+        }
+    }
+    let why = candidates
+        .iter()
+        .map(|candidate| format!("{}: refused", candidate.in_words()));
+    Err(HoldReason::NoPlace { why: why.collect() })
+}
+
+fn supply<'a>(input: &Input<'a>) -> Result<&'a crate::model::Supply, HoldReason> {
+    let unread = |why: Vec<String>| HoldReason::SupplyUnread { why };
+    let supply = input
+        .supply
+        .ok_or_else(|| unread(vec!["it has not been read yet".to_owned()]))?;
+    if supply.failed.is_empty() {
+        Ok(supply)
+    } else {
+        Err(unread(supply.failed.clone()))
+    }
+}
+
+fn dead_image(input: &Input<'_>, old: &InstanceId) -> ImageId {
+    let seen = input
+        .look
+        .instances
+        .get(old)
+        .and_then(|instance| instance.image.clone());
+    let known = blueprint(input, old).map(|blueprint| blueprint.image.clone());
+    let is_dead = |image: &ImageId| {
+        // The image of an instance that was terminated may be as good as ever.
+        let metadata = input.look.image_metadata.get(old);
+        metadata.is_some_and(|metadata| {
+            metadata.image == *image && metadata.state != crate::model::ImageState::Available
+        })
+    };
+    seen.or(known).filter(is_dead).unwrap_or_else(|| ImageId::new(""))
+}
+
+fn all_offers(input: &Input<'_>, old: &InstanceId) -> Vec<Offer> {
+    let (Some(supply), Some(replace)) = (input.supply, &input.policy.replace) else {
+        return Vec::new();
+    };
+    let blueprint = blueprint(input, old);
+    let types = types(supply, replace, blueprint).unwrap_or_default();
+    offers(supply, &types, &dead_image(input, old))
+}

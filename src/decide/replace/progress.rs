@@ -1,0 +1,449 @@
+//! The next step of a replacement that is under way, or what it waits for.
+
+use super::need::{Proposed, Wish, choose, in_words, view};
+use super::queue::{Queued, Rank, Risk};
+use super::serve::{Serves, is_out, is_registered, serves};
+use super::{PROVEN_AFTER_LOOKS, follow::RETIRED_TAG, is_gone};
+use crate::decide::floor::may_take_out;
+use crate::decide::hold::{HoldReason, short};
+use crate::decide::plan::PlannedStep;
+use crate::decide::remedy::gates_of;
+use crate::decide::service::Input;
+use crate::decide::verdict::{checks_are_ok, target_of};
+use crate::model::{
+    AilmentKind, GroupView, Instance, InstanceId, InstanceState, LaunchAnswer, LaunchAttempt, RepairOf,
+    Replacement, Step, Target, TargetStep,
+};
+use crate::policy::{OldInstance, Slot};
+use jiff::SignedDuration;
+use std::time::Duration;
+
+/// Adds the steps and holds of one replacement.
+pub(super) fn go_on(input: &Input<'_>, one: &Replacement, proposed: &mut Proposed) {
+    let mut worker = Worker {
+        input,
+        one,
+        slot: input.policy.slots.get(&one.slot),
+        steps: Vec::new(),
+        holds: Vec::new(),
+    };
+    worker.work();
+    let Worker { steps, holds, .. } = worker;
+    proposed.steps.extend(steps);
+    let new = one.new_instance().cloned();
+    for hold in holds {
+        // Both see why nothing moves.
+        for id in new.iter().chain([&one.old]) {
+            proposed.holds.push((one.slot.clone(), id.clone(), hold.clone()));
+        }
+    }
+    proposed.queue.push(queued(input, one));
+}
+
+fn queued(input: &Input<'_>, one: &Replacement) -> Queued {
+    let attempt = one.attempt();
+    let candidate = attempt
+        .and_then(|attempt| attempt.tries.last())
+        .map(|last| last.candidate.clone());
+    Queued {
+        rank: Rank {
+            risk: Risk::Down,
+            since: one.opened,
+            service: input.policy.service.clone(),
+            instance: one.old.clone(),
+        },
+        slot: one.slot.clone(),
+        kind: one.kind,
+        ready: one.quarantined.is_none(),
+        under_way: one.quarantined.is_none(),
+        not_before: None,
+        candidate,
+        new_public_ip: input
+            .blueprints
+            .get(&one.old)
+            .is_some_and(|blueprint| blueprint.public_ip),
+        offers: Vec::new(),
+    }
+}
+
+struct Worker<'a> {
+    input: &'a Input<'a>,
+    one: &'a Replacement,
+    slot: Option<&'a Slot>,
+    steps: Vec<PlannedStep>,
+    holds: Vec<HoldReason>,
+}
+
+impl<'a> Worker<'a> {
+    fn work(&mut self) {
+        let look = self.input.look;
+        let mut touched: Vec<(&InstanceId, Option<&Instance>)> =
+            vec![(&self.one.old, look.instances.get(&self.one.old))];
+        touched.extend(self.one.launched().map(|id| (id, look.instances.get(id))));
+        self.holds = gates_of(self.input, &touched);
+        if self.holds.is_empty() {
+            view(self.input, &mut self.holds);
+        }
+        if !self.holds.is_empty() {
+            return;
+        }
+        if let Some(retry) = self.one.retry.as_ref().filter(|_| !self.one.wait.is_zero()) {
+            self.holds.push(HoldReason::Retry {
+                why: retry.why.clone(),
+                tries: retry.tries,
+                left: self.one.wait,
+            });
+            return;
+        }
+        if self.one.attempt().is_none() {
+            self.bring_back();
+        }
+        self.end_leftovers();
+        if let Some(why) = &self.one.abandoned {
+            self.waits(format!("being given up: {why}"));
+            return;
+        }
+        match self.one.attempt() {
+            None => self.try_again(),
+            Some(attempt) => self.follow_attempt(attempt),
+        }
+    }
+
+    fn waits(&mut self, phase: String) {
+        let attempt = self.one.attempts.last();
+        self.holds.push(HoldReason::Replacing {
+            attempt: attempt.map_or(1, |attempt| attempt.number),
+            with: attempt.and_then(|attempt| attempt.instance.clone()),
+            phase,
+        });
+    }
+
+    fn step(&mut self, step: Step, why: String) {
+        if self.one.asked.contains_key(&step.key()) {
+            self.waits(format!(
+                "AWS accepted {}; its effect is awaited",
+                step.operation()
+            ));
+            return;
+        }
+        self.steps.push(PlannedStep { step, why });
+    }
+
+    fn of(&self) -> RepairOf {
+        RepairOf {
+            slot: self.one.slot.clone(),
+            repair: self.one.repair.clone(),
+            about: self.one.old.clone(),
+            attempt: self.one.attempts.last().map_or(1, |attempt| attempt.number),
+        }
+    }
+
+    fn groups(&self) -> impl Iterator<Item = (&'a String, &'a GroupView)> + use<'a> {
+        let mut seen = Vec::new();
+        self.input.look.groups.iter().filter(move |(_, group)| {
+            let fresh = group.of_instances && !seen.contains(&&group.arn);
+            seen.push(&group.arn);
+            fresh
+        })
+    }
+
+    /// An attempt has failed, or is given up, after the old one had been taken out: it serves again.
+    fn bring_back(&mut self) {
+        let old = self.input.look.instances.get(&self.one.old);
+        if old.is_none_or(|old| old.state != InstanceState::Running) {
+            return;
+        }
+        for (arn, port) in &self.one.taken_out {
+            let Some((name, group)) = self.groups().find(|(_, group)| group.arn == *arn) else {
+                continue;
+            };
+            let is_it = |target: &&Target| target.instance == self.one.old && target.port == *port;
+            if group.targets.iter().filter(is_it).any(is_registered) || !self.lists(name, group, *port) {
+                continue;
+            }
+            let step = Step::Register(TargetStep {
+                instance: self.one.old.clone(),
+                group: name.clone(),
+                arn: arn.clone(),
+                port: *port,
+                of: self.of(),
+            });
+            self.step(
+                step,
+                "its replacement failed after it was taken out: it serves again".to_owned(),
+            );
+        }
+    }
+
+    /// S19: whether the slot, as the policy has it now, lists the group at this port.
+    fn lists(&self, name: &str, group: &GroupView, port: Option<u16>) -> bool {
+        self.slot.is_some_and(|slot| {
+            let mut wanted = slot.target_groups.iter();
+            wanted.any(|wanted| wanted.name == name && wanted.port.or(group.port) == port)
+        })
+    }
+
+    /// What failed attempts have left: out of every group, then terminated.
+    fn end_leftovers(&mut self) {
+        let left: Vec<InstanceId> = self.one.leftovers().cloned().collect();
+        for id in left {
+            let Some(instance) = self.input.look.instances.get(&id) else {
+                self.waits(format!("{id} of a failed attempt is not to be seen"));
+                continue;
+            };
+            if is_gone(instance) {
+                self.waits(format!("{id} of a failed attempt is terminating"));
+                continue;
+            }
+            let why = format!(
+                "{id} was launched to take the place of {}, and did not",
+                self.one.old
+            );
+            if self.take_out(&id, &why) {
+                let step = Step::Terminate {
+                    instance: id.clone(),
+                    of: self.of(),
+                };
+                self.step(step, why);
+            }
+        }
+    }
+
+    /// Takes an instance out of every group that it is in, on all ports. Returns whether nothing of it is left there.
+    fn take_out(&mut self, id: &InstanceId, why: &str) -> bool {
+        let mut is_clear = true;
+        let groups: Vec<(&String, &GroupView)> = self.groups().collect();
+        for (name, group) in groups {
+            for target in group
+                .targets
+                .iter()
+                .filter(|target| target.instance == *id && !is_out(target))
+            {
+                is_clear = false;
+                self.take_out_of((name, group), target, why);
+            }
+        }
+        is_clear
+    }
+
+    fn take_out_of(&mut self, (name, group): (&str, &GroupView), target: &Target, why: &str) {
+        let id = &target.instance;
+        if !is_registered(target) {
+            let since = self.one.draining_since;
+            let lasted = since.map(|since| self.input.now.duration_since(since));
+            let lasted = lasted
+                .and_then(|lasted| Duration::try_from(lasted).ok())
+                .unwrap_or_default();
+            self.waits(format!("{id} drains from {name} for {}", short(lasted)));
+            return;
+        }
+        let facts = self.input.supply.and_then(|supply| supply.groups.get(name));
+        let floors = &self.input.elsewhere.floors;
+        match may_take_out(self.input.look, group, facts, floors, (id, target.port)) {
+            Err(hold) => self.holds.push(hold),
+            Ok(()) => {
+                let step = Step::Deregister(TargetStep {
+                    instance: id.clone(),
+                    group: name.to_owned(),
+                    arn: group.arn.clone(),
+                    port: target.port,
+                    of: self.of(),
+                });
+                self.step(step, why.to_owned());
+            }
+        }
+    }
+
+    /// No attempt is under way: begin the next one, once nothing is left of the last.
+    fn try_again(&mut self) {
+        if let Some(since) = self.one.quarantined {
+            self.holds.push(HoldReason::Quarantined {
+                since,
+                failed: self.one.failed_attempts(),
+            });
+            return;
+        }
+        if self
+            .one
+            .attempts
+            .iter()
+            .any(|attempt| attempt.end.is_some() && !attempt.gone)
+            || !self.one.taken_out.is_empty()
+        {
+            if self.holds.is_empty() && self.steps.is_empty() {
+                self.waits("the last attempt is being cleared away".to_owned());
+            }
+            return;
+        }
+        if !self.one.wait.is_zero() {
+            self.holds.push(HoldReason::Cooldown {
+                failed: self.one.failed_attempts(),
+                left: self.one.wait,
+            });
+            return;
+        }
+        let number = self.one.tried.saturating_add(1);
+        self.launch(number, &[]);
+    }
+
+    fn launch(&mut self, number: u32, refused: &[crate::model::LaunchTry]) {
+        let Some(slot) = self.slot else { return };
+        let of = RepairOf {
+            attempt: number,
+            ..self.of()
+        };
+        let wish = Wish {
+            slot,
+            old: &self.one.old,
+            refused,
+        };
+        match choose(self.input, &wish, &of) {
+            Ok(launch) => {
+                let why = format!("{}; {}", self.one.evidence, in_words(&launch));
+                self.step(Step::Launch(Box::new(launch)), why);
+            }
+            Err(hold) => self.holds.push(hold),
+        }
+    }
+
+    fn follow_attempt(&mut self, attempt: &LaunchAttempt) {
+        let Some(id) = &attempt.instance else {
+            match attempt.tries.last() {
+                Some(last) if last.answer == LaunchAnswer::Unknown => match &last.request {
+                    // The same token, the same request: AWS says what became of the first one, and makes no second.
+                    Some(request) => {
+                        let why = "no answer came to this launch: the same token is asked again".to_owned();
+                        self.step(Step::Launch(request.clone()), why);
+                    }
+                    None => self
+                        .waits("AWS says that its token was used: looking for what was launched".to_owned()),
+                },
+                _ => self.launch(attempt.number, &attempt.tries),
+            }
+            return;
+        };
+        let Some(new) = self.input.look.instances.get(id) else {
+            self.waits(format!("{id} was launched and is not to be seen yet"));
+            return;
+        };
+        match &new.state {
+            InstanceState::Running => self.bring_in(attempt, new),
+            // The old one is down already: what is left is to mark it.
+            _ if self.one.put_down.is_some() => self.put_down(),
+            state => self.waits(format!("{id} is {}", state.as_str())),
+        }
+    }
+
+    /// It runs: into the groups, and then in the old one's place.
+    fn bring_in(&mut self, attempt: &LaunchAttempt, new: &Instance) {
+        let (look, id) = (self.input.look, &new.id);
+        if self.one.put_down.is_some() {
+            self.put_down();
+            return;
+        }
+        let Some(slot) = self.slot else { return };
+        if !look.statuses.get(id).is_some_and(checks_are_ok) {
+            let lasted = short(attempt.lasted);
+            self.waits(format!(
+                "{id} runs, its status checks are awaited ({lasted} since its launch)"
+            ));
+            return;
+        }
+        let before = self.steps.len();
+        for wanted in &slot.target_groups {
+            let Some(group) = look.groups.get(&wanted.name).filter(|group| group.of_instances) else {
+                continue;
+            };
+            if target_of(group, wanted, new).is_some_and(is_registered) {
+                continue;
+            }
+            let step = Step::Register(TargetStep {
+                instance: id.clone(),
+                group: wanted.name.clone(),
+                arn: group.arn.clone(),
+                port: wanted.port.or(group.port),
+                of: self.of(),
+            });
+            self.step(step, format!("it takes the place of {}", self.one.old));
+        }
+        if self.steps.len() > before {
+            return;
+        }
+        if attempt.healthy_looks < PROVEN_AFTER_LOOKS {
+            let why = match serves(look, slot, new) {
+                Serves::No(why) | Serves::Unknown(why) => why,
+                Serves::Yes => format!(
+                    "healthy in {} of the {PROVEN_AFTER_LOOKS} looks in a row that it needs",
+                    attempt.healthy_looks
+                ),
+            };
+            self.waits(format!("{id}: {why}"));
+            return;
+        }
+        self.hand_over(new);
+    }
+
+    /// The new one is proven: the old one goes.
+    fn hand_over(&mut self, new: &Instance) {
+        let Some(old) = self
+            .input
+            .look
+            .instances
+            .get(&self.one.old)
+            .filter(|old| !is_gone(old))
+        else {
+            self.waits(format!("{} serves in its place", new.id));
+            return;
+        };
+        if self.one.kind == AilmentKind::Missing {
+            self.waits(format!("{} serves in its place", new.id));
+            return;
+        }
+        let why = format!("{} serves in its place, and its image is gone", new.id);
+        if self.take_out(&old.id, &why) {
+            self.put_down();
+        }
+    }
+
+    /// It was stopped by this repair, and runs all the same, longer than AWS's answers are old.
+    fn was_started_by_somebody(&self) -> bool {
+        let since = |at| self.input.now.duration_since(at) > SignedDuration::from_mins(5);
+        self.one.put_down.is_some_and(since)
+    }
+
+    fn put_down(&mut self) {
+        let Some(old) = self.input.look.instances.get(&self.one.old) else {
+            return;
+        };
+        let replace = self.input.policy.replace.as_ref();
+        let ends = replace.is_some_and(|replace| replace.old_instance == OldInstance::Terminate);
+        let (instance, of) = (old.id.clone(), self.of());
+        match &old.state {
+            InstanceState::Pending | InstanceState::Running if !ends && self.was_started_by_somebody() => {
+                // A person's hand wins: it may run, and counts no more.
+                let at = format!("{:.0}", self.input.now);
+                let step = Step::Retire { instance, of, at };
+                self.step(
+                    step,
+                    "its replacement serves, and somebody has started it: it is left to them".to_owned(),
+                );
+            }
+            InstanceState::Pending | InstanceState::Running if !ends => {
+                self.step(
+                    Step::Stop { instance, of },
+                    "it is drained, and its replacement serves".to_owned(),
+                );
+            }
+            InstanceState::Pending | InstanceState::Running | InstanceState::Stopped if ends => {
+                let step = Step::Terminate { instance, of };
+                self.step(step, "it is drained, and its replacement serves".to_owned());
+            }
+            InstanceState::Stopped if !old.tags.contains_key(RETIRED_TAG) => {
+                let at = format!("{:.0}", self.input.now);
+                let step = Step::Retire { instance, of, at };
+                self.step(step, "its replacement serves: it counts no more".to_owned());
+            }
+            state => self.waits(format!("{} is {}", old.id, state.as_str())),
+        }
+    }
+}

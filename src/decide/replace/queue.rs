@@ -1,0 +1,60 @@
+//! In which order replacements of dead images begin: one at a time over all services of an account, the riskiest first.
+//!
+//! A fleet that was built from one image loses it all at once. Rebuilding everything in one night would be the outage that
+//! it is to prevent; and should the new image be bad, the first instance shows it while all others serve.
+
+use crate::model::{AilmentKind, InstanceId, ServiceName, SlotName};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Lower is riskier, and goes first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Rank {
+    pub risk: Risk,
+    /// Since when it cannot be rebuilt.
+    pub since: Timestamp,
+    pub service: ServiceName,
+    pub instance: InstanceId,
+}
+
+/// How bad it is that an instance cannot be rebuilt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Risk {
+    /// It does not run, and was not healed.
+    Down,
+    /// In one of its groups nobody else is healthy.
+    Alone,
+    Serving,
+}
+
+/// One instance that is to be replaced, as the plan shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Queued {
+    pub rank: Rank,
+    pub slot: SlotName,
+    pub kind: AilmentKind,
+    /// Nothing but the queue holds it back, or it is under way.
+    pub ready: bool,
+    pub under_way: bool,
+    /// Not before this time, as far as time alone tells; `None`: something else holds it back, too.
+    pub not_before: Option<Timestamp>,
+    /// What would be launched: image, type, subnet.
+    pub candidate: Option<String>,
+    /// Whether the candidate would get a new auto-assigned public IPv4 address.
+    pub new_public_ip: bool,
+    /// Every image source with what came of it.
+    pub offers: Vec<super::Offer>,
+}
+
+impl Queued {
+    /// Whether it goes before `other` begins.
+    pub fn goes_before(&self, other: &Rank) -> bool {
+        self.kind == AilmentKind::ImageGone && (self.under_way || (self.ready && self.rank < *other))
+    }
+
+    /// `service/slot/instance`
+    pub fn in_words(&self) -> String {
+        format!("{}/{}/{}", self.rank.service, self.slot, self.rank.instance)
+    }
+}
