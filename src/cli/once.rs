@@ -177,7 +177,7 @@ impl RequestDoc {
                 None,
                 Some("no answer came; the next look tells".to_owned()),
             ),
-            Some(Ended::Accepted { request_id }) => ("accepted", request_id.clone(), None),
+            Some(Ended::Accepted { request_id, .. }) => ("accepted", request_id.clone(), None),
             Some(Ended::NotSent { why }) => ("not-sent", None, Some(clean(why))),
             Some(Ended::Failed { error }) => (
                 "failed",

@@ -74,9 +74,11 @@ pub fn image_verdict(look: &Observation, instance: &InstanceId) -> ImageVerdict 
             unknown("DescribeImages could not be asked whether the image can still be launched")
         }
         (ImageState::Deregistered, _) => match listing {
-            Some(ImageListing::Absent | ImageListing::Listed(ImageState::Deregistered)) => {
-                ImageVerdict::Deregistered { id }
-            }
+            Some(
+                ImageListing::Absent
+                | ImageListing::AbsentBesideAWitness
+                | ImageListing::Listed(ImageState::Deregistered),
+            ) => ImageVerdict::Deregistered { id },
             Some(ImageListing::Listed(state)) => unknown(&format!(
                 "the instance's metadata calls the image deregistered, DescribeImages calls it {state:?}"
             )),

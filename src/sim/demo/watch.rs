@@ -8,6 +8,7 @@ use super::tally::{Down, GroupTally, Mutation, Summary};
 use crate::env::Env;
 use crate::model::{
     AttemptEnd, Incident, InstanceId, IntentState, JournaledIntent, NoticeKind, Outcome, ServiceMemory,
+    SlotName,
 };
 use crate::record::{Journal, RecordError, RecordedIntent, RecordedNotice};
 use crate::sim::world::{Health, Image, ImageState, Instance, State, TargetGroup, World};
