@@ -160,7 +160,13 @@ impl Actor<'_> {
             }]));
         };
         let policy = policy.as_ref();
-        let look = observe::look_again(self.reader, policy, &self.env.clock, Priority::Start).await;
+        let look = observe::look_again(
+            self.reader,
+            &observe::Asked::of(policy),
+            &self.env.clock,
+            Priority::Start,
+        )
+        .await;
         let pauses = self.pausing.read(policy, self.env).await;
         let evidence = Evidence {
             look: &look,

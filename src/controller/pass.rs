@@ -16,7 +16,7 @@ use crate::model::{
     AccountId, AwsError, ChannelName, Lease, Notice, NoticeKind, Observation, PauseReading, ServiceMemory,
     ServiceName,
 };
-use crate::observe::{Lookout, look};
+use crate::observe::{Asked, Lookout, look};
 use crate::pause::{Parameter, ParameterSource, Sources};
 use crate::policy::{Config, Policy};
 use crate::record::{RecordError, ServiceRecord};
@@ -125,7 +125,8 @@ impl Rounds {
             clock: &self.env.clock,
             priority,
         };
-        let mut looks = std::pin::pin!(look(from, &refs));
+        let asked: Vec<Asked<'_>> = refs.iter().copied().map(Asked::of).collect();
+        let mut looks = std::pin::pin!(look(from, &asked));
         let mut passes = FuturesUnordered::new();
         let mut left: BTreeSet<ServiceName> = services.clone();
         loop {
