@@ -10,12 +10,28 @@ pub enum Api {
     DescribeInstances,
     DescribeInstanceStatus,
     DescribeInstanceImageMetadata,
+    DescribeInstanceAttribute,
+    DescribeInstanceCreditSpecifications,
+    DescribeVolumes,
     DescribeImages,
+    DescribeInstanceTypes,
+    DescribeInstanceTypeOfferings,
+    DescribeSubnets,
+    DescribeLaunchTemplateVersions,
     DescribeTargetGroups,
+    DescribeTargetGroupAttributes,
     DescribeTargetHealth,
+    DescribeLoadBalancers,
+    DescribeLoadBalancerAttributes,
     DescribeAutoScalingGroups,
     GetParameters,
     StartInstances,
+    RunInstances,
+    StopInstances,
+    TerminateInstances,
+    CreateTags,
+    RegisterTargets,
+    DeregisterTargets,
     PutParameter,
     DeleteParameter,
 }
@@ -47,17 +63,33 @@ pub struct Grant {
 }
 
 impl Api {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 28] = [
         Self::GetCallerIdentity,
         Self::DescribeInstances,
         Self::DescribeInstanceStatus,
         Self::DescribeInstanceImageMetadata,
+        Self::DescribeInstanceAttribute,
+        Self::DescribeInstanceCreditSpecifications,
+        Self::DescribeVolumes,
         Self::DescribeImages,
+        Self::DescribeInstanceTypes,
+        Self::DescribeInstanceTypeOfferings,
+        Self::DescribeSubnets,
+        Self::DescribeLaunchTemplateVersions,
         Self::DescribeTargetGroups,
+        Self::DescribeTargetGroupAttributes,
         Self::DescribeTargetHealth,
+        Self::DescribeLoadBalancers,
+        Self::DescribeLoadBalancerAttributes,
         Self::DescribeAutoScalingGroups,
         Self::GetParameters,
         Self::StartInstances,
+        Self::RunInstances,
+        Self::StopInstances,
+        Self::TerminateInstances,
+        Self::CreateTags,
+        Self::RegisterTargets,
+        Self::DeregisterTargets,
         Self::PutParameter,
         Self::DeleteParameter,
     ];
@@ -69,12 +101,28 @@ impl Api {
             Self::DescribeInstances => "DescribeInstances",
             Self::DescribeInstanceStatus => "DescribeInstanceStatus",
             Self::DescribeInstanceImageMetadata => "DescribeInstanceImageMetadata",
+            Self::DescribeInstanceAttribute => "DescribeInstanceAttribute",
+            Self::DescribeInstanceCreditSpecifications => "DescribeInstanceCreditSpecifications",
+            Self::DescribeVolumes => "DescribeVolumes",
             Self::DescribeImages => "DescribeImages",
+            Self::DescribeInstanceTypes => "DescribeInstanceTypes",
+            Self::DescribeInstanceTypeOfferings => "DescribeInstanceTypeOfferings",
+            Self::DescribeSubnets => "DescribeSubnets",
+            Self::DescribeLaunchTemplateVersions => "DescribeLaunchTemplateVersions",
             Self::DescribeTargetGroups => "DescribeTargetGroups",
+            Self::DescribeTargetGroupAttributes => "DescribeTargetGroupAttributes",
             Self::DescribeTargetHealth => "DescribeTargetHealth",
+            Self::DescribeLoadBalancers => "DescribeLoadBalancers",
+            Self::DescribeLoadBalancerAttributes => "DescribeLoadBalancerAttributes",
             Self::DescribeAutoScalingGroups => "DescribeAutoScalingGroups",
             Self::GetParameters => "GetParameters",
             Self::StartInstances => "StartInstances",
+            Self::RunInstances => "RunInstances",
+            Self::StopInstances => "StopInstances",
+            Self::TerminateInstances => "TerminateInstances",
+            Self::CreateTags => "CreateTags",
+            Self::RegisterTargets => "RegisterTargets",
+            Self::DeregisterTargets => "DeregisterTargets",
             Self::PutParameter => "PutParameter",
             Self::DeleteParameter => "DeleteParameter",
         }
@@ -86,17 +134,29 @@ impl Api {
 
     pub fn kind(self) -> Kind {
         match self {
-            Self::StartInstances => Kind::Mutation,
+            Self::StartInstances
+            | Self::RunInstances
+            | Self::StopInstances
+            | Self::TerminateInstances
+            | Self::CreateTags
+            | Self::RegisterTargets
+            | Self::DeregisterTargets => Kind::Mutation,
             Self::PutParameter | Self::DeleteParameter => Kind::Bookkeeping,
             _ => Kind::Read,
         }
     }
 
-    /// The bucket that AWS takes a call from. Every ELB call also has a bucket of its own of the same size, which the
-    /// shared one makes irrelevant.
+    /// The bucket that AWS takes a call from. Every ELB call also has a bucket of its own, of the same size for what reads
+    /// and of half of it (20, refilled by 4 a second) for what registers; keepgreen's share of the shared one is below both.
     pub fn bucket(self) -> Bucket {
         match self {
-            Self::DescribeTargetGroups | Self::DescribeTargetHealth => Bucket::LoadBalancing,
+            Self::DescribeTargetGroups
+            | Self::DescribeTargetGroupAttributes
+            | Self::DescribeTargetHealth
+            | Self::DescribeLoadBalancers
+            | Self::DescribeLoadBalancerAttributes
+            | Self::RegisterTargets
+            | Self::DeregisterTargets => Bucket::LoadBalancing,
             other => Bucket::Of(other),
         }
     }
@@ -108,7 +168,10 @@ impl Bucket {
     pub fn grant(self) -> Grant {
         let (capacity, refill_per_s) = match self {
             Self::LoadBalancing => (40.0, 10.0),
-            Self::Of(Api::StartInstances) => (5.0, 2.0),
+            Self::Of(Api::StartInstances | Api::RunInstances) => (5.0, 2.0),
+            Self::Of(Api::StopInstances) => (50.0, 5.0),
+            Self::Of(Api::TerminateInstances) => (100.0, 5.0),
+            Self::Of(Api::CreateTags) => (100.0, 10.0),
             Self::Of(Api::PutParameter | Api::DeleteParameter) => (12.0, 3.0),
             Self::Of(Api::GetParameters) => (40.0, 40.0),
             Self::Of(_) => (100.0, 20.0),
@@ -136,7 +199,7 @@ mod tests {
         for api in Api::ALL {
             assert_eq!(Api::from_name(api.name()), Some(api));
         }
-        assert_eq!(Api::from_name("TerminateInstances"), None);
+        assert_eq!(Api::from_name("RebootInstances"), None);
     }
 
     #[test]

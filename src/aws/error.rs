@@ -171,6 +171,7 @@ fn exact_meaning(code: &str) -> Option<Meaning> {
         // Refused without effect, and with other credentials or at another moment it passes.
         "ResourceContention" | "ExpiredToken" | "RequestExpired" => Transient,
         "InsufficientInstanceCapacity"
+        | "ReservationCapacityExceeded"
         | "InsufficientHostCapacity"
         | "InsufficientReservedInstanceCapacity"
         | "InsufficientAddressCapacity"
@@ -184,13 +185,17 @@ fn exact_meaning(code: &str) -> Option<Meaning> {
         | "InstanceLimitExceeded"
         | "VolumeLimitExceeded"
         | "MaxIOPSLimitExceeded"
-        | "TooManyTargets" => Quota,
+        | "NetworkInterfaceLimitExceeded"
+        | "TagLimitExceeded"
+        | "TooManyTargets"
+        | "TooManyRegistrationsForTargetId" => Quota,
         "IncorrectInstanceState"
         | "IncorrectState"
         | "ScalingActivityInProgress"
         | "ConcurrentTagAccess"
         | "TransactionConflict" => InvalidState,
-        "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable" => Image,
+        // An image without its snapshot is none either.
+        "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable" | "InvalidSnapshot.NotFound" => Image,
         "IdempotentParameterMismatch" | "IdempotentInstanceTerminated" => Token,
         "UnauthorizedOperation"
         | "AccessDenied"
@@ -204,6 +209,7 @@ fn exact_meaning(code: &str) -> Option<Meaning> {
         | "MissingAuthenticationToken"
         | "IncompleteSignature"
         | "InvalidAccessKeyId" => NotAuthorised,
+        // Termination or stop protection, among others.
         "OperationNotPermitted"
         | "SubscriptionRequired"
         | "ValidationError"
@@ -213,13 +219,20 @@ fn exact_meaning(code: &str) -> Option<Meaning> {
         | "InvalidAction"
         | "UnsupportedOperation"
         | "DryRunOperation" => Permanent,
-        "ParameterNotFound" | "TargetGroupNotFound" | "LoadBalancerNotFound" => ErrorClass::NotFound,
+        // ELB's word for a target that is gone, that does not run, or that is in another network.
+        "InvalidTarget" | "ParameterNotFound" | "TargetGroupNotFound" | "LoadBalancerNotFound" => {
+            ErrorClass::NotFound
+        }
         _ => return None,
     }))
 }
 
 fn pattern_meaning(code: &str) -> Option<Meaning> {
-    let refused = ["InvalidLaunchTemplateId.", "InvalidParameter"];
+    let refused = [
+        "InvalidLaunchTemplateId.",
+        "InvalidLaunchTemplateName.",
+        "InvalidParameter",
+    ];
     let class = if refused.iter().any(|start| code.starts_with(start)) || code.ends_with(".Malformed") {
         ErrorClass::Permanent
     } else if code.ends_with(".NotFound") {

@@ -11,6 +11,8 @@
 //!
 //! The clients are private, and refuse every operation that is not a mutation on the closed list.
 
+mod launch;
+
 use super::api::{Api, Kind};
 use super::budget::Priority;
 use super::call::Caller;
@@ -19,10 +21,18 @@ use super::credentials::Kept;
 use super::error::Request;
 use super::interceptors::{OnlyThese, Passed, SendGate};
 use crate::decide::guard::Admitted;
-use crate::model::{AwsError, ErrorClass, InstanceId, Intent, Region, Stamp, Step};
+use crate::model::{AwsError, InstanceId, Intent, Launch, Region, Stamp, Step, TargetStep};
+use aws_sdk_ec2::types::Tag;
+use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
-use aws_types::request_id::RequestId as _;
+use aws_types::request_id::RequestId;
+
+/// The tag that an instance is marked with once another one has taken its place: from then on it belongs to no slot.
+const RETIRED_TAG: &str = "keepgreen:retired";
 
 /// The write clients of one scope.
 #[derive(Debug)]
@@ -31,6 +41,7 @@ pub struct Writer {
     region: Region,
     credentials: Kept,
     ec2: aws_sdk_ec2::Client,
+    balancing: aws_sdk_elasticloadbalancingv2::Client,
 }
 
 /// AWS accepted a mutation. That is not yet its effect.
@@ -46,16 +57,20 @@ impl Writer {
     /// If the scope is not configured well enough to send anything.
     pub async fn new(sdk: &Sdk, key: &ScopeKey) -> Result<Self, AwsError> {
         let scope = sdk.scope(key).await?;
-        let only_mutations = [SharedInterceptor::permanent(OnlyThese {
-            kinds: &[Kind::Mutation],
-        })];
+        let only_mutations = || {
+            [SharedInterceptor::permanent(OnlyThese {
+                kinds: &[Kind::Mutation],
+            })]
+        };
+        let (retries, timeouts) = (RetryConfig::disabled, write_timeouts);
         Ok(Self {
-            ec2: client!(
-                aws_sdk_ec2,
+            ec2: client!(aws_sdk_ec2, &scope, retries(), timeouts(), only_mutations()),
+            balancing: client!(
+                aws_sdk_elasticloadbalancingv2,
                 &scope,
-                RetryConfig::disabled(),
-                write_timeouts(),
-                only_mutations
+                retries(),
+                timeouts(),
+                only_mutations()
             ),
             caller: Caller {
                 clock: sdk.env.clock.clone(),
@@ -71,17 +86,17 @@ impl Writer {
         &self.region
     }
 
-    /// Takes a request for `step` out of the budget. A start takes it without waiting.
+    /// Takes a request for `step` out of the budget. A start takes it without waiting; whatever else waits for its turn, before
+    /// quiet reads.
     pub async fn reserve(&self, step: &Step) {
-        match step {
-            Step::Start { .. } => {
-                self.caller
-                    .budgets
-                    .acquire(&self.caller.purse, Api::StartInstances, Priority::Start)
-                    .await;
-            }
-            _ => {}
-        }
+        let priority = match step {
+            Step::Start { .. } => Priority::Start,
+            _ => Priority::Repair,
+        };
+        self.caller
+            .budgets
+            .acquire(&self.caller.purse, api_of(step), priority)
+            .await;
     }
 
     /// Makes sure of the credentials, so that no role need be assumed between the reading of the pause flag and the send.
@@ -108,44 +123,160 @@ impl Writer {
     }
 
     async fn carry_out(&self, intent: &Intent, pause_read: Stamp) -> Result<Accepted, AwsError> {
-        let passed = Passed::default();
-        let gate = SendGate {
-            clock: self.caller.clock.clone(),
+        let exit = Exit {
+            caller: &self.caller,
+            api: api_of(&intent.step),
             pause_read,
-            passed: passed.clone(),
+            passed: Passed::default(),
         };
         match &intent.step {
             Step::Start { instances } => {
                 let ids: Vec<String> = instances.keys().map(ToString::to_string).collect();
                 let object = ids.join(", ");
+                let request = self.ec2.start_instances().set_instance_ids(Some(ids)).customize();
+                exit.send(&object, request.interceptor(exit.gate()).send())
+                    .await
+                    .map(accepted)
+            }
+            Step::Launch(launch) => self.launch(launch, exit).await,
+            Step::Register(target) => {
+                let request = self
+                    .balancing
+                    .register_targets()
+                    .target_group_arn(target.arn.as_str())
+                    .targets(description(target))
+                    .customize();
+                exit.send(&told(target), request.interceptor(exit.gate()).send())
+                    .await
+                    .map(accepted)
+            }
+            Step::Deregister(target) => {
+                let request = self
+                    .balancing
+                    .deregister_targets()
+                    .target_group_arn(target.arn.as_str())
+                    .targets(description(target))
+                    .customize();
+                exit.send(&told(target), request.interceptor(exit.gate()).send())
+                    .await
+                    .map(accepted)
+            }
+            Step::Stop { instance, .. } => {
+                // Never forced, which loses what is not written yet, and never to hibernation.
                 let request = self
                     .ec2
-                    .start_instances()
-                    .set_instance_ids(Some(ids))
-                    .customize()
-                    .interceptor(gate);
-                let kind = || Request::Mutation {
-                    passed_gate: passed.has_passed(),
-                };
-                let answer = self
-                    .caller
-                    .call(Api::StartInstances, &object, request.send(), kind)
-                    .await?;
-                Ok(Accepted {
-                    request_id: answer.request_id().map(str::to_owned),
-                    launched: None,
-                })
+                    .stop_instances()
+                    .instance_ids(instance.as_str())
+                    .customize();
+                exit.send(instance.as_str(), request.interceptor(exit.gate()).send())
+                    .await
+                    .map(accepted)
             }
-            other => Err(AwsError {
-                operation: other.operation().to_owned(),
-                object: None,
-                class: ErrorClass::NeverSent,
-                code: None,
-                message: "this writer has no such request".to_owned(),
-                request_id: None,
-            }),
+            Step::Terminate { instance, .. } => {
+                let request = self
+                    .ec2
+                    .terminate_instances()
+                    .instance_ids(instance.as_str())
+                    .customize();
+                exit.send(instance.as_str(), request.interceptor(exit.gate()).send())
+                    .await
+                    .map(accepted)
+            }
+            Step::Retire { instance, at, .. } => {
+                let mark = Tag::builder().key(RETIRED_TAG).value(at).build();
+                let request = self
+                    .ec2
+                    .create_tags()
+                    .resources(instance.as_str())
+                    .tags(mark)
+                    .customize();
+                exit.send(instance.as_str(), request.interceptor(exit.gate()).send())
+                    .await
+                    .map(accepted)
+            }
         }
     }
+
+    async fn launch(&self, launch: &Launch, exit: Exit<'_>) -> Result<Accepted, AwsError> {
+        let object = launch::told(launch);
+        let request = launch::request(self.ec2.run_instances(), launch).customize();
+        let answer = exit
+            .send(&object, request.interceptor(exit.gate()).send())
+            .await?;
+        launch::made(&answer, object).map(|instance| Accepted {
+            launched: Some(instance),
+            ..accepted(answer)
+        })
+    }
+}
+
+/// One request's way out: the gate that it passes, and what becomes known of its passing.
+struct Exit<'a> {
+    caller: &'a Caller,
+    api: Api,
+    pause_read: Stamp,
+    passed: Passed,
+}
+
+impl Exit<'_> {
+    fn gate(&self) -> SendGate {
+        SendGate {
+            clock: self.caller.clock.clone(),
+            pause_read: self.pause_read,
+            passed: self.passed.clone(),
+        }
+    }
+
+    async fn send<T, E>(
+        &self,
+        object: &str,
+        request: impl Future<Output = Result<T, SdkError<E, Response>>>,
+    ) -> Result<T, AwsError>
+    where
+        T: RequestId,
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        let kind = || Request::Mutation {
+            passed_gate: self.passed.has_passed(),
+        };
+        self.caller.call(self.api, object, request, kind).await
+    }
+}
+
+fn accepted(answer: impl RequestId) -> Accepted {
+    Accepted {
+        request_id: answer.request_id().map(str::to_owned),
+        launched: None,
+    }
+}
+
+fn api_of(step: &Step) -> Api {
+    match step {
+        Step::Start { .. } => Api::StartInstances,
+        Step::Launch(_) => Api::RunInstances,
+        Step::Register(_) => Api::RegisterTargets,
+        Step::Deregister(_) => Api::DeregisterTargets,
+        Step::Stop { .. } => Api::StopInstances,
+        Step::Terminate { .. } => Api::TerminateInstances,
+        Step::Retire { .. } => Api::CreateTags,
+    }
+}
+
+/// By id **and** port: AWS answers 200 to the deregistration of an id without its port, and does nothing.
+fn description(target: &TargetStep) -> TargetDescription {
+    TargetDescription::builder()
+        .id(target.instance.as_str())
+        .set_port(target.port.map(i32::from))
+        .build()
+}
+
+/// `i-0… on port 8443 of tis-upload`
+fn told(target: &TargetStep) -> String {
+    let port = target
+        .port
+        .map(|port| format!(" on port {port}"))
+        .unwrap_or_default();
+    format!("{}{port} of {}", target.instance, target.group)
 }
 
 #[cfg(test)]

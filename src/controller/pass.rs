@@ -19,7 +19,7 @@ use crate::model::{
     AccountId, AwsError, ChannelName, Lease, Notice, NoticeKind, Observation, PauseReading, ServiceMemory,
     ServiceName,
 };
-use crate::observe::{Lookout, look};
+use crate::observe::{Asked, Lookout, look};
 use crate::pause::{Parameter, ParameterSource, Sources};
 use crate::policy::{Config, Policy};
 use crate::record::{RecordError, ServiceRecord};
@@ -122,7 +122,8 @@ impl Rounds {
             }
         };
         let refs: Vec<&Policy> = policies.iter().map(AsRef::as_ref).collect();
-        let priority = if self.any_under_repair(&refs).await {
+        let (asked, under_repair) = self.asked(&refs).await;
+        let priority = if under_repair {
             Priority::Repair
         } else {
             Priority::Quiet
@@ -133,7 +134,7 @@ impl Rounds {
             clock: &self.env.clock,
             priority,
         };
-        let mut looks = std::pin::pin!(look(from, &refs));
+        let mut looks = std::pin::pin!(look(from, &asked));
         let mut passes = FuturesUnordered::new();
         let mut left: BTreeSet<ServiceName> = services.clone();
         loop {
@@ -159,15 +160,21 @@ impl Rounds {
         }
     }
 
-    /// A service under repair is read before quiet ones when requests are scarce.
-    async fn any_under_repair(&self, policies: &[&Policy]) -> bool {
+    /// What each service is asked about: besides what its selectors match, what the journal says is ours. And whether any
+    /// of them is under repair: it is read before quiet ones when requests are scarce.
+    async fn asked<'a>(&self, policies: &[&'a Policy]) -> (Vec<Asked<'a>>, bool) {
+        let (mut asked, mut under_repair) = (Vec::new(), false);
         for policy in policies {
-            let record = self.ledger.load(&policy.service).await;
-            if record.is_ok_and(|(record, _)| !record.memory.incidents.is_empty()) {
-                return true;
+            let mut one = Asked::of(policy);
+            // A journal that cannot be read is told of when the service's own turn comes.
+            if let Ok((record, _)) = self.ledger.load(&policy.service).await {
+                let memory = &record.memory;
+                one.also = ours_by_journal(memory);
+                under_repair |= !memory.incidents.is_empty() || !one.also.is_empty();
             }
+            asked.push(one);
         }
-        false
+        (asked, under_repair)
     }
 
     /// A panic in one service ends that service's pass and no other.

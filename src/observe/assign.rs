@@ -3,8 +3,33 @@
 //! Listings come back with more than one service asked for. This only slices them; whose an instance is, is judged by
 //! `decide`, with a check of its own.
 
-use crate::model::{Instance, InstanceState, Lifecycle, Mutant};
+use crate::model::{Instance, InstanceId, InstanceState, Lifecycle, Mutant};
 use crate::policy::{Policy, Selector};
+use std::collections::BTreeSet;
+
+/// What one service asks of a look.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    pub policy: &'a Policy,
+    /// Instances that are the service's by the journal: launched for it, or about to be retired. They are seen whatever
+    /// their tags say.
+    pub also: BTreeSet<InstanceId>,
+}
+
+impl<'a> Asked<'a> {
+    /// What the policy's selectors match, and nothing besides.
+    pub fn of(policy: &'a Policy) -> Self {
+        Self {
+            policy,
+            also: BTreeSet::new(),
+        }
+    }
+
+    /// Whether the observation is to have this instance.
+    pub(super) fn wants(&self, instance: &Instance) -> bool {
+        self.also.contains(&instance.id) || is_of(self.policy, instance)
+    }
+}
 
 /// Whether a selector asks for this instance.
 pub fn matches(selector: &Selector, instance: &Instance) -> bool {

@@ -19,7 +19,7 @@ mod targeted;
 #[cfg(test)]
 mod tests;
 
-pub use assign::matches;
+pub use assign::{Asked, matches};
 pub use directory::TargetGroupDirectory;
 pub use scope::{Lookout, look};
 pub use targeted::look_again;

@@ -4,15 +4,16 @@
 //! because an explicit id that does not exist fails the whole call. What comes back besides is dropped by
 //! [`super::assign`].
 
+use super::assign::Asked;
 use crate::aws::InstanceFilter;
 use crate::model::Mutant;
-use crate::policy::{Policy, Selector};
+use crate::policy::Selector;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The tag that AWS puts on the members of an Auto Scaling group.
 const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
-/// One listing, and the services that need it, by their places in the list of policies.
+/// One listing, and the services that need it, by their places in the list of what is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Query {
     pub filters: Vec<InstanceFilter>,
@@ -25,12 +26,15 @@ type TagSelector = (BTreeMap<String, String>, usize);
 /// Filter values, and the services that need each.
 type Values = BTreeMap<String, BTreeSet<usize>>;
 
-/// Plans the listings; together they return every instance that any selector asks for.
-pub(super) fn plan(policies: &[&Policy]) -> Vec<Query> {
+/// Plans the listings; together they return every instance that any selector asks for, and every one asked for besides.
+pub(super) fn plan(asked: &[Asked<'_>]) -> Vec<Query> {
     let mut by_tags: Vec<TagSelector> = Vec::new();
     let mut by_id = Values::new();
-    for (service, policy) in policies.iter().enumerate() {
-        for slot in policy.slots.values() {
+    for (service, asked) in asked.iter().enumerate() {
+        for id in &asked.also {
+            by_id.entry(id.to_string()).or_default().insert(service);
+        }
+        for slot in asked.policy.slots.values() {
             match &slot.select {
                 Selector::Tags(tags) => by_tags.push((tags.clone(), service)),
                 Selector::AutoScalingGroup(name) => {

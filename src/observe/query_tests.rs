@@ -1,5 +1,6 @@
 use super::*;
 use crate::observe::tests::{policy, slot};
+use crate::policy::Policy;
 
 fn tags(pairs: &[(&str, &str)]) -> Selector {
     Selector::Tags(
@@ -17,7 +18,7 @@ fn planned(selectors: Vec<Vec<Selector>>) -> Vec<(Vec<String>, Vec<usize>)> {
         .enumerate()
         .map(|(number, selectors)| policy(&format!("s{number}"), selectors.into_iter().map(slot).collect()))
         .collect();
-    let policies: Vec<&Policy> = policies.iter().collect();
+    let asked: Vec<Asked<'_>> = policies.iter().map(Asked::of).collect();
     let told = |query: Query| {
         let filter = |filter: &InstanceFilter| {
             let values: Vec<&str> = filter.values.iter().map(String::as_str).collect();
@@ -28,7 +29,7 @@ fn planned(selectors: Vec<Vec<Selector>>) -> Vec<(Vec<String>, Vec<usize>)> {
             query.services.into_iter().collect(),
         )
     };
-    plan(&policies).into_iter().map(told).collect()
+    plan(&asked).into_iter().map(told).collect()
 }
 
 fn one(filters: &[&str], services: &[usize]) -> (Vec<String>, Vec<usize>) {

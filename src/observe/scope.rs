@@ -4,7 +4,7 @@
 //! the first one does. So all parts run at the same time, and each service is ready when its own parts are: a hung target
 //! group holds up the services that serve in it, and no other. Nothing is spawned.
 
-use super::assign::{as_seen, is_of};
+use super::assign::{Asked, as_seen, is_of};
 use super::directory::{Groups, TargetGroupDirectory, find, name_of};
 use super::query::{Query, plan};
 use crate::aws::{Listing, Priority, Reader, StatusesOf, TargetGroup};
@@ -33,16 +33,16 @@ pub struct Lookout<'a> {
 }
 
 /// Looks at all services of a scope. Each comes as soon as everything about it was read, in no fixed order, and exactly once.
-pub fn look<'a>(from: Lookout<'a>, policies: &'a [&'a Policy]) -> impl Stream<Item = Observation> + 'a {
+pub fn look<'a>(from: Lookout<'a>, asked: &'a [Asked<'a>]) -> impl Stream<Item = Observation> + 'a {
     let begun = from.clock.now();
-    let parts = Arc::new(Parts::new(from, policies));
-    let services = policies.iter().enumerate().map(|(index, policy)| {
+    let parts = Arc::new(Parts::new(from, asked));
+    let services = asked.iter().enumerate().map(|(index, asked)| {
         let parts = Arc::clone(&parts);
         async move {
-            let seen = parts.of_service(index, policy).await;
+            let seen = parts.of_service(index, asked).await;
             Observation {
-                service: policy.service.clone(),
-                policy_version: policy.version.clone(),
+                service: asked.policy.service.clone(),
+                policy_version: asked.policy.version.clone(),
                 begun,
                 ended: from.clock.now(),
                 caller: seen.caller,
@@ -116,15 +116,15 @@ struct Statuses {
 }
 
 impl<'a> Parts<'a> {
-    fn new(from: Lookout<'a>, policies: &'a [&'a Policy]) -> Self {
+    fn new(from: Lookout<'a>, asked: &'a [Asked<'a>]) -> Self {
         let Lookout { reader, priority, .. } = from;
-        let listings: Vec<_> = plan(policies)
+        let listings: Vec<_> = plan(asked)
             .into_iter()
             .map(|query| InstanceListing::new(from, query))
             .collect();
         let managed = {
             let listings = listings.clone();
-            cell(async move { Arc::new(managed(&listings, policies).await) })
+            cell(async move { Arc::new(managed(&listings, asked).await) })
         };
         let statuses = {
             let managed = managed.clone();
@@ -139,7 +139,7 @@ impl<'a> Parts<'a> {
                     .map(Arc::new)
             })
         };
-        let names = policies.iter().flat_map(|policy| group_names(policy));
+        let names = asked.iter().flat_map(|asked| group_names(asked.policy));
         let names: BTreeSet<String> = names.map(|name| name_of(name).to_owned()).collect();
         let groups = {
             let names = names.clone();
@@ -148,7 +148,7 @@ impl<'a> Parts<'a> {
         let turns = Arc::new(Semaphore::new(MOST_GROUPS_AT_ONCE));
         let urgent = {
             let managed = managed.clone();
-            cell(async move { Arc::new(urgent_groups(policies, &*managed.await)) })
+            cell(async move { Arc::new(urgent_groups(asked, &*managed.await)) })
         };
         let health = names.into_iter().map(|name| {
             let (groups, turns, of) = (groups.clone(), Arc::clone(&turns), name.clone());
@@ -162,9 +162,9 @@ impl<'a> Parts<'a> {
                 }),
             )
         });
-        let scaled: BTreeSet<String> = policies
+        let scaled: BTreeSet<String> = asked
             .iter()
-            .flat_map(|policy| scaling_group_names(policy))
+            .flat_map(|asked| scaling_group_names(asked.policy))
             .collect();
         Self {
             identity: cell(reader.caller_account(priority)),
@@ -178,7 +178,8 @@ impl<'a> Parts<'a> {
     }
 
     /// Takes one service's share of every part. All parts are awaited at once: a part runs only while it is awaited.
-    async fn of_service(&self, index: usize, policy: &Policy) -> Seen {
+    async fn of_service(&self, index: usize, asked: &Asked<'_>) -> Seen {
+        let policy = asked.policy;
         let listings: Vec<_> = self
             .listings
             .iter()
@@ -204,7 +205,7 @@ impl<'a> Parts<'a> {
             Ok(account) => seen.caller = Some(account),
             Err(error) => seen.gap(Part::Identity, &error),
         }
-        seen.take_instances(policy, &instances);
+        seen.take_instances(asked, &instances);
         seen.take_statuses(&statuses);
         seen.take_images(&metadata, &images);
         match groups {
@@ -250,9 +251,9 @@ impl Seen {
         }
     }
 
-    fn take_instances(&mut self, policy: &Policy, listings: &[Arc<Listing<Instance>>]) {
+    fn take_instances(&mut self, asked: &Asked<'_>, listings: &[Arc<Listing<Instance>>]) {
         for listing in listings {
-            let ours = listing.items.iter().filter(|instance| is_of(policy, instance));
+            let ours = listing.items.iter().filter(|instance| asked.wants(instance));
             self.instances
                 .extend(ours.map(|instance| (instance.id.clone(), as_seen(instance.clone()))));
             if let Some(error) = &listing.failed {
@@ -321,10 +322,10 @@ impl Seen {
 }
 
 /// The instances that any service asks for, as far as the listings came.
-async fn managed(listings: &[InstanceListing<'_>], policies: &[&Policy]) -> BTreeMap<InstanceId, Instance> {
+async fn managed(listings: &[InstanceListing<'_>], asked: &[Asked<'_>]) -> BTreeMap<InstanceId, Instance> {
     let listings = join_all(listings.iter().map(|listing| listing.instances.clone())).await;
     let listed = listings.iter().flat_map(|listing| &listing.items);
-    let ours = listed.filter(|instance| policies.iter().any(|policy| is_of(policy, instance)));
+    let ours = listed.filter(|instance| asked.iter().any(|asked| asked.wants(instance)));
     ours.map(|instance| (instance.id.clone(), instance.clone()))
         .collect()
 }
@@ -382,14 +383,20 @@ fn is_doubtful(image: &ImageMetadata, instance: Option<&Instance>) -> bool {
 }
 
 /// The target groups of services in which something does not run: a start waits for what is read of them.
-fn urgent_groups(policies: &[&Policy], managed: &BTreeMap<InstanceId, Instance>) -> BTreeSet<String> {
-    let is_down = |instance: &Instance| instance.state != InstanceState::Running;
-    let has_one_down = |policy: &&&Policy| managed.values().any(|i| is_down(i) && is_of(policy, i));
-    let urgent = policies
+fn urgent_groups(asked: &[Asked<'_>], managed: &BTreeMap<InstanceId, Instance>) -> BTreeSet<String> {
+    let is_down = |instance: &Instance| instance.state != InstanceState::Running && !is_retired(instance);
+    let has_one_down = |policy: &&Policy| managed.values().any(|i| is_down(i) && is_of(policy, i));
+    let urgent = asked
         .iter()
+        .map(|asked| asked.policy)
         .filter(has_one_down)
-        .flat_map(|policy| group_names(policy));
+        .flat_map(group_names);
     urgent.map(|name| name_of(name).to_owned()).collect()
+}
+
+/// Nothing will start it any more, however long it is kept.
+fn is_retired(instance: &Instance) -> bool {
+    instance.tags.contains_key("keepgreen:retired")
 }
 
 async fn health(

@@ -45,7 +45,11 @@ impl Watch {
 
     /// In the order in which they came.
     async fn look(&self, policies: &[Policy]) -> Vec<Observation> {
-        let policies: Vec<&Policy> = policies.iter().collect();
+        let asked: Vec<Asked<'_>> = policies.iter().map(Asked::of).collect();
+        self.look_asked(&asked).await
+    }
+
+    async fn look_asked(&self, asked: &[Asked<'_>]) -> Vec<Observation> {
         let Self {
             reader,
             directory,
@@ -59,7 +63,7 @@ impl Watch {
                 clock,
                 priority: Priority::Repair,
             },
-            &policies,
+            asked,
         )
         .collect()
         .await
@@ -488,7 +492,8 @@ async fn when_the_listing_of_all_statuses_fails_ours_are_asked_for_a_hundred_at_
 async fn the_look_before_a_mutation_reads_identity_and_instances_and_claims_nothing_else() {
     let (fleet, policy) = tis();
     let watch = Watch::over(fleet).await;
-    let look = crate::observe::look_again(&watch.reader, &policy, &watch.clock, Priority::Start).await;
+    let look =
+        crate::observe::look_again(&watch.reader, &Asked::of(&policy), &watch.clock, Priority::Start).await;
     assert_eq!(
         watch.calls(0),
         counts(&[("GetCallerIdentity", 1), ("DescribeInstances", 1)])

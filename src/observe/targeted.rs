@@ -1,6 +1,6 @@
 //! The look that admits a mutation: one service, read afresh, and only what the guard needs of it.
 
-use super::assign::{as_seen, is_of};
+use super::assign::{Asked, as_seen};
 use super::query::plan;
 use crate::aws::{Priority, Reader};
 use crate::env::Clock;
@@ -12,9 +12,15 @@ use std::collections::BTreeMap;
 /// Reads the caller's identity and the service's instances with their tags, at the same time.
 ///
 /// The parts that are not read are gaps: nothing may be concluded from their emptiness.
-pub async fn look_again(reader: &Reader, policy: &Policy, clock: &Clock, priority: Priority) -> Observation {
+pub async fn look_again(
+    reader: &Reader,
+    asked: &Asked<'_>,
+    clock: &Clock,
+    priority: Priority,
+) -> Observation {
     let begun = clock.now();
-    let queries = plan(&[policy]);
+    let policy = asked.policy;
+    let queries = plan(std::slice::from_ref(asked));
     let (caller, listings) = tokio::join!(
         reader.caller_account(priority),
         join_all(
@@ -34,10 +40,7 @@ pub async fn look_again(reader: &Reader, policy: &Policy, clock: &Clock, priorit
         .ok();
     let mut instances = BTreeMap::new();
     for listing in listings {
-        let ours = listing
-            .items
-            .into_iter()
-            .filter(|instance| is_of(policy, instance));
+        let ours = listing.items.into_iter().filter(|instance| asked.wants(instance));
         instances.extend(ours.map(|instance| (instance.id.clone(), as_seen(instance))));
         gaps.extend(listing.failed.map(|error| Gap {
             part: Part::Instances,

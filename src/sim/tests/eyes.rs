@@ -8,7 +8,7 @@ use crate::env::Clock;
 use crate::model::{
     Coverage, ImageListing, ImageState, InstanceState, Observation, Part, StoppedBy, TargetState,
 };
-use crate::observe::{Lookout, TargetGroupDirectory, look, look_again};
+use crate::observe::{Asked, Lookout, TargetGroupDirectory, look, look_again};
 use crate::policy::{Channels, Policy, parse_policy};
 use crate::sim::world::incident;
 use crate::sim::{Fault, When};
@@ -58,8 +58,8 @@ impl Eyes {
             clock: &self.clock,
             priority: Priority::Quiet,
         };
-        let policies = [&self.policy];
-        let looks: Vec<_> = look(from, &policies).collect().await;
+        let asked = [Asked::of(&self.policy)];
+        let looks: Vec<_> = look(from, &asked).collect().await;
         looks.into_iter().next().unwrap()
     }
 }
@@ -185,7 +185,8 @@ fn equal_runs_ask_equally() {
                 eyes.look().await;
                 tokio::time::sleep(seconds(10)).await;
             }
-            look_again(&eyes.reader, &eyes.policy, &eyes.clock, Priority::Start).await;
+            let asked = Asked::of(&eyes.policy);
+            look_again(&eyes.reader, &asked, &eyes.clock, Priority::Start).await;
             cloud.trace_hash()
         })
     };
