@@ -4,9 +4,9 @@
 //! nothing, a number out of range is dropped. Only an object without its id is not an object.
 
 use crate::model::{
-    AccountId, CheckState, EventCode, ImageMetadata, ImageState, Instance, InstanceId, InstanceState,
-    Lifecycle, Region, RootDevice, ScheduledEvent, StateReason, StatusChecks, Target, TargetHealth,
-    TargetState, Zone,
+    AccountId, CheckState, EventCode, ImageFacts, ImageMetadata, ImageState, Instance, InstanceId,
+    InstanceState, Lifecycle, Region, RootDevice, ScheduledEvent, StateReason, StatusChecks, SubnetFacts,
+    Target, TargetHealth, TargetState, TemplateFacts, Zone,
 };
 use aws_sdk_ec2::types as ec2;
 use aws_sdk_elasticloadbalancingv2::types as elb;
@@ -38,7 +38,7 @@ pub(super) fn instance(raw: &ec2::Instance, owner: Option<&str>, region: &Region
         tags: tags(raw.tags()),
         private_ip: raw.private_ip_address().map(str::to_owned),
         public_ip: raw.public_ip_address().map(str::to_owned),
-        digest: String::new(),
+        digest: super::digest::digest(raw),
     })
 }
 
@@ -96,7 +96,7 @@ fn root_device(word: Option<&str>) -> RootDevice {
     }
 }
 
-fn tags(raw: &[ec2::Tag]) -> BTreeMap<String, String> {
+pub(super) fn tags(raw: &[ec2::Tag]) -> BTreeMap<String, String> {
     let pair = |tag: &ec2::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
     raw.iter().filter_map(pair).collect()
 }
@@ -177,6 +177,59 @@ pub(super) fn image_state(raw: Option<&ec2::ImageState>) -> ImageState {
     }
 }
 
+/// `None` if it has no id.
+pub(super) fn image_facts(raw: &ec2::Image) -> Option<ImageFacts> {
+    let root = raw.root_device_name();
+    let ebs = |mapping: &ec2::BlockDeviceMapping| mapping.ebs().is_some() && mapping.no_device().is_none();
+    let disks = raw.block_device_mappings();
+    let of_root = disks
+        .iter()
+        .find(|disk| root.is_some() && disk.device_name() == root);
+    let others = disks
+        .iter()
+        .filter(|disk| ebs(disk) && disk.device_name() != root);
+    Some(ImageFacts {
+        id: raw.image_id()?.into(),
+        name: raw.name().map(str::to_owned),
+        state: image_state(raw.state()),
+        allowed: raw.image_allowed(),
+        architecture: raw.architecture().map(|word| word.as_str().to_owned()),
+        virtualization: raw.virtualization_type().map(|word| word.as_str().to_owned()),
+        root_device: root.map(str::to_owned),
+        root_is_ebs: raw.root_device_type() == Some(&ec2::DeviceType::Ebs),
+        root_size_gib: of_root.and_then(|disk| disk.ebs()?.volume_size()),
+        other_devices: others
+            .map(|disk| disk.device_name().unwrap_or_default().to_owned())
+            .collect(),
+    })
+}
+
+/// `None` if it has no id or no zone.
+pub(super) fn subnet(raw: &ec2::Subnet) -> Option<(String, SubnetFacts)> {
+    let facts = SubnetFacts {
+        zone: Zone::from(raw.availability_zone()?),
+        vpc: raw.vpc_id().unwrap_or_default().to_owned(),
+        free_addresses: raw.available_ip_address_count().unwrap_or(0),
+    };
+    Some((raw.subnet_id()?.to_owned(), facts))
+}
+
+/// `None` if it has no number.
+pub(super) fn template(raw: &ec2::LaunchTemplateVersion) -> Option<TemplateFacts> {
+    let data = raw.launch_template_data();
+    let interfaces = data.map(|data| data.network_interfaces()).unwrap_or_default();
+    let kind = data.and_then(|data| data.instance_type());
+    Some(TemplateFacts {
+        version: raw.version_number()?,
+        instance_type: kind.map(|kind| kind.as_str().to_owned()),
+        subnet: interfaces
+            .iter()
+            .find_map(|interface| interface.subnet_id())
+            .map(str::to_owned),
+        has_interfaces: !interfaces.is_empty(),
+    })
+}
+
 /// `None` if the target has no id.
 pub(super) fn target(raw: &elb::TargetHealthDescription) -> Option<Target> {
     let target = raw.target()?;
@@ -201,7 +254,7 @@ pub(super) fn port(raw: i32) -> Option<u16> {
     u16::try_from(raw).ok()
 }
 
-fn timestamp(raw: &DateTime) -> Option<Timestamp> {
+pub(super) fn timestamp(raw: &DateTime) -> Option<Timestamp> {
     Timestamp::new(raw.secs(), i32::try_from(raw.subsec_nanos()).ok()?).ok()
 }
 

@@ -6,12 +6,14 @@
 //! ([`error`]), one connector, which is the seam for the simulation. What comes out is [`crate::model`].
 
 pub mod api;
+mod blueprint;
 pub mod bookkeeping;
 pub mod budget;
 mod call;
 pub mod config;
 mod convert;
 mod credentials;
+mod digest;
 pub mod error;
 pub mod http;
 mod interceptors;
@@ -25,5 +27,8 @@ pub use bookkeeping::Bookkeeping;
 pub use budget::{Budgets, Priority, Stretch};
 pub use config::{ScopeKey, Sdk, Seams};
 pub use http::HttpPoster;
-pub use read::{InstanceFilter, Listing, Reader, StatusesOf, TargetGroup};
+pub use read::{
+    CrossZone, GroupAttributes, InstanceFilter, InstanceKind, Listing, LoadBalancer, Reader, StatusesOf,
+    TargetGroup,
+};
 pub use write::{Accepted, Writer};

@@ -7,11 +7,15 @@
 //! - Listings are filtered on AWS's side; filters, unlike ids, do not fail when an object is gone.
 
 mod balancing;
+mod catalogue;
+mod images;
 mod instances;
 mod other;
 mod page;
+mod parts;
 
-pub use balancing::TargetGroup;
+pub use balancing::{CrossZone, GroupAttributes, LoadBalancer, TargetGroup};
+pub use catalogue::InstanceKind;
 pub use instances::{InstanceFilter, StatusesOf};
 pub use page::Listing;
 
@@ -83,3 +87,7 @@ fn read_guards(scope: &Scope, budgets: &Budgets) -> [SharedInterceptor; 3] {
 #[cfg(test)]
 #[path = "read/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "read/rebuild_tests.rs"]
+mod rebuild_tests;

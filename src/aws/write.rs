@@ -122,6 +122,16 @@ impl Writer {
         &self.ec2
     }
 
+    /// Past the guard, for the tests of what a simulated AWS makes of a request.
+    #[cfg(test)]
+    pub(crate) async fn send_unadmitted(
+        &self,
+        intent: &Intent,
+        pause_read: Stamp,
+    ) -> Result<Accepted, AwsError> {
+        self.carry_out(intent, pause_read).await
+    }
+
     async fn carry_out(&self, intent: &Intent, pause_read: Stamp) -> Result<Accepted, AwsError> {
         let exit = Exit {
             caller: &self.caller,
@@ -282,3 +292,7 @@ fn told(target: &TargetStep) -> String {
 #[cfg(test)]
 #[path = "write_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "write/step_tests.rs"]
+mod step_tests;

@@ -168,17 +168,18 @@ async fn credentials_that_are_slow_to_come_shut_the_gate() {
 async fn nothing_but_mutations_on_the_list_leaves_a_writers_clients() {
     let canned = Canned::new(|_| ok("<R/>"));
     let writer = Writer::new(&canned.sdk(), &OWN).await.unwrap();
-    writer
-        .ec2
-        .terminate_instances()
+    let ec2 = &writer.ec2;
+    ec2.reboot_instances()
         .instance_ids("i-1")
         .send()
         .await
         .unwrap_err();
+    ec2.delete_tags().resources("i-1").send().await.unwrap_err();
+    ec2.describe_instances().send().await.unwrap_err();
     writer
-        .ec2
-        .stop_instances()
-        .instance_ids("i-1")
+        .balancing
+        .delete_target_group()
+        .target_group_arn("a")
         .send()
         .await
         .unwrap_err();

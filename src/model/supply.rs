@@ -11,13 +11,13 @@ pub struct Supply {
     pub begun: Stamp,
     /// One for each of the policy's sources, in its order.
     pub images: Vec<ImageOffer>,
-    /// Every type that may be launched, by name; `Err`: it could not be read, with the reason; absent: AWS has no such type.
+    /// Every type that may be launched, by name; absent: AWS has no such type, or `failed` says why it is not known.
     pub types: BTreeMap<String, TypeFacts>,
-    /// Every subnet that may be launched into, by id; absent: AWS has no such subnet.
+    /// Every subnet that may be launched into, by id; absent: AWS has no such subnet, or `failed` says why it is not known.
     pub subnets: BTreeMap<String, SubnetFacts>,
     /// With `launch: { template }` alone.
     pub template: Option<Result<TemplateFacts, String>>,
-    /// By the name or ARN that the policy uses; absent: not known.
+    /// By the name or ARN that the policy uses; absent: `failed` says why it is not known.
     pub groups: BTreeMap<String, GroupFacts>,
     /// What could not be read, for people.
     pub failed: Vec<String>,
@@ -76,7 +76,7 @@ pub struct SubnetFacts {
 pub struct TemplateFacts {
     pub version: i64,
     pub instance_type: Option<String>,
-    /// Of its first interface, or of its placement's zone.
+    /// Of the first of its interfaces that names one.
     pub subnet: Option<String>,
     /// It names network interfaces, beside which RunInstances takes no subnet of its own.
     pub has_interfaces: bool,

@@ -2,7 +2,8 @@
 //!
 //! [`look`] sees all services of a scope (one role in one region) at the floor of calls: one listing of instances, one of
 //! statuses, one of images for all of them together, and one DescribeTargetHealth for each target group.
-//! [`look_again`] sees one service right before a mutation.
+//! [`look_again`] sees one service right before a mutation. [`blueprints`] and [`supply`] read what a replacement is made
+//! from.
 //!
 //! # Guarantees
 //! - What failed is a gap, in exactly the services that needed it; a part without a gap is complete. Nothing is judged
@@ -11,15 +12,20 @@
 //! - Nothing is remembered but which target groups exist, and that for ten minutes.
 
 mod assign;
+mod blueprints;
 mod directory;
 mod query;
 mod scope;
+mod supply;
 mod targeted;
+mod witness;
 
 #[cfg(test)]
 mod tests;
 
 pub use assign::{Asked, matches};
+pub use blueprints::blueprints;
 pub use directory::TargetGroupDirectory;
 pub use scope::{Lookout, look};
+pub use supply::supply;
 pub use targeted::look_again;

@@ -7,6 +7,7 @@
 use super::assign::{Asked, as_seen, is_of};
 use super::directory::{Groups, TargetGroupDirectory, find, name_of};
 use super::query::{Query, plan};
+use super::witness;
 use crate::aws::{Listing, Priority, Reader, StatusesOf, TargetGroup};
 use crate::env::Clock;
 use crate::model::{
@@ -368,18 +369,29 @@ async fn images(
     priority: Priority,
 ) -> Result<BTreeMap<ImageId, ImageListing>, AwsError> {
     let metadata = join_all(listings.iter().map(|listing| listing.metadata.clone())).await;
-    let all = metadata.iter().flatten().flat_map(|all| all.iter());
-    let doubtful =
-        all.filter(|(id, image)| managed.contains_key(*id) && is_doubtful(image, managed.get(*id)));
+    let told = witness::told(managed, metadata.iter().flatten().flat_map(|all| all.iter()));
+    let doubtful = told
+        .iter()
+        .filter(|(instance, image)| is_doubtful(image, Some(instance)));
     let doubtful: BTreeSet<ImageId> = doubtful.map(|(_, image)| image.image.clone()).collect();
-    reader.image_listings(&doubtful, priority).await
+    let mut listings = reader.image_listings(&doubtful, priority).await?;
+    witness::confirm(reader, &told, &mut listings, priority).await;
+    Ok(listings)
 }
 
 /// Whether the metadata alone does not tell that the image can be launched: another account's can be made private, and the
 /// metadata goes on calling it available.
 fn is_doubtful(image: &ImageMetadata, instance: Option<&Instance>) -> bool {
-    let is_foreign = matches!((&image.owner, instance), (Some(owner), Some(of)) if *owner != of.account);
+    let is_foreign = instance.is_some_and(|instance| is_foreign(image, instance));
     image.state != ImageState::Available || image.allowed == Some(false) || is_foreign
+}
+
+/// Whether another account owns the image than the instance.
+pub(super) fn is_foreign(image: &ImageMetadata, instance: &Instance) -> bool {
+    image
+        .owner
+        .as_ref()
+        .is_some_and(|owner| *owner != instance.account)
 }
 
 /// The target groups of services in which something does not run: a start waits for what is read of them.
@@ -434,7 +446,7 @@ fn view(group: &TargetGroup, targets: &[Target]) -> GroupView {
 }
 
 /// The target groups that a policy names, each once.
-fn group_names(policy: &Policy) -> impl Iterator<Item = &str> {
+pub(super) fn group_names(policy: &Policy) -> impl Iterator<Item = &str> {
     let groups = policy.slots.values().flat_map(|slot| &slot.target_groups);
     let names: BTreeSet<&str> = groups.map(|group| group.name.as_str()).collect();
     names.into_iter()

@@ -513,3 +513,58 @@ async fn the_look_before_a_mutation_reads_identity_and_instances_and_claims_noth
         assert!(look.coverage.gap(&part).is_some(), "{part}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_is_asked_for_by_id_is_in_its_services_look_alone_and_with_everything() {
+    let (mut fleet, tis) = tis();
+    fleet
+        .instances
+        .push(FleetInstance::running("i-launched", "nobody"));
+    fleet.images.insert("ami-1".to_owned(), "deregistered");
+    let other = policy("other", vec![slot(named("tis-blue"))]);
+    let watch = Watch::over(fleet).await;
+    let also = ["i-launched".into(), "i-never-was".into()].into();
+    let asked = [Asked { policy: &tis, also }, Asked::of(&other)];
+    let looks = watch.look_asked(&asked).await;
+    let of = |name: &str| looks.iter().find(|look| look.service.as_str() == name).unwrap();
+    let tis = of("tis");
+    assert_eq!(parts(tis), []);
+    let ids: Vec<&str> = tis.instances.keys().map(InstanceId::as_str).collect();
+    assert_eq!(ids, ["i-blue", "i-green", "i-launched"]);
+    assert_eq!((tis.statuses.len(), tis.image_metadata.len()), (3, 3));
+    assert_eq!(tis.image_listings.len(), 1);
+    assert_eq!(of("other").instances.len(), 1);
+    assert_eq!(watch.canned.count("DescribeInstances"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_look_before_a_mutation_has_instances_that_are_asked_for_by_id() {
+    let (mut fleet, policy) = tis();
+    fleet
+        .instances
+        .push(FleetInstance::running("i-launched", "nobody"));
+    let watch = Watch::over(fleet).await;
+    let asked = Asked {
+        policy: &policy,
+        also: ["i-launched".into()].into(),
+    };
+    let look = crate::observe::look_again(&watch.reader, &asked, &watch.clock, Priority::Repair).await;
+    assert_eq!(look.instances.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retired_instance_that_is_stopped_hurries_nobody() {
+    let (fleet, policy) = tis();
+    let mut retired = FleetInstance::running("i-old", "tis-blue");
+    retired.state = "stopped";
+    let stopped = retired.clone();
+    retired.tags.insert("keepgreen:retired".to_owned(), String::new());
+    for (instance, urgent) in [(retired, 0), (stopped, 1)] {
+        let mut fleet = fleet.clone();
+        fleet.instances.push(instance);
+        let watch = Watch::over(fleet).await;
+        let asked = [Asked::of(&policy)];
+        let managed = watch.look_asked(&asked).await.remove(0).instances;
+        assert_eq!(urgent_groups(&asked, &managed).len(), urgent);
+    }
+}

@@ -22,6 +22,7 @@ mod life;
 mod own;
 mod parameters;
 mod reads;
+mod rebuild;
 mod rooms;
 
 use std::time::{Duration, SystemTime};
