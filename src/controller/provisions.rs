@@ -41,13 +41,13 @@ impl Bench<'_> {
         provisions.blueprints = self.blueprints(memory).await?;
         if wants_supply(self.policy, memory) {
             let known: Vec<&Blueprint> = provisions.blueprints.values().collect();
-            let supply = stub::supply(
+            let supply = observe::supply(
                 &self.clients.reader,
-                &self.clients.directory,
                 self.policy,
                 &known,
                 &self.rounds.env.clock,
                 Priority::Repair,
+                &self.clients.directory,
             );
             provisions.supply = Some(supply.await);
         }
@@ -107,7 +107,7 @@ impl Bench<'_> {
             );
         }
         wanted.truncate(MOST_BLUEPRINTS_AT_ONCE);
-        let read = stub::blueprints(&self.clients.reader, &wanted, now, Priority::Quiet).await;
+        let read = observe::blueprints(&self.clients.reader, &wanted, now, Priority::Quiet).await;
         let mut changed = false;
         for (id, blueprint) in read {
             match blueprint {
@@ -134,20 +134,5 @@ impl Bench<'_> {
             || memory.instances.contains_key(id)
             || memory.lost.contains_key(id)
             || memory.replacements.get(id).is_some_and(|one| one.is_open())
-    }
-}
-
-mod stub {
-    use super::*;
-    use crate::aws::Reader;
-    use crate::env::Clock;
-    use crate::model::AwsError;
-    use crate::observe::TargetGroupDirectory;
-    use crate::policy::Policy;
-    pub async fn supply(_: &Reader, _: &TargetGroupDirectory, _: &Policy, _: &[&Blueprint], clock: &Clock, _: Priority) -> Supply {
-        Supply { begun: clock.now(), images: vec![], types: BTreeMap::new(), subnets: BTreeMap::new(), template: None, groups: BTreeMap::new(), failed: vec!["stub".into()] }
-    }
-    pub async fn blueprints(_: &Reader, _: &[(InstanceId, SlotName)], _: jiff::Timestamp, _: Priority) -> BTreeMap<InstanceId, Result<Blueprint, AwsError>> {
-        BTreeMap::new()
     }
 }

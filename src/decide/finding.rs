@@ -43,6 +43,15 @@ pub enum FindingKind {
     /// The policy asks for a remedy that this version does not have.
     NotInThisVersion,
     StuckStopping,
+    StuckDraining,
+    /// A replacement could not be like the instance that it replaces.
+    CannotBeCloned,
+    NoImageToLaunch,
+    NowhereToLaunch,
+    /// Somebody keeps taking it out of a target group.
+    TakenOutAgain,
+    /// A step waits for another target to become healthy.
+    FloorHolds,
     Quarantined,
     PauseUnreadable,
     /// The journal holds an open request that this version cannot read.
@@ -74,6 +83,12 @@ impl FindingKind {
             Self::IdleSlotHasTraffic => "idle-slot-has-traffic",
             Self::NotInThisVersion => "not-in-this-version",
             Self::StuckStopping => "stuck-stopping",
+            Self::StuckDraining => "stuck-draining",
+            Self::CannotBeCloned => "cannot-be-cloned",
+            Self::NoImageToLaunch => "no-image-to-launch",
+            Self::NowhereToLaunch => "nowhere-to-launch",
+            Self::TakenOutAgain => "taken-out-again",
+            Self::FloorHolds => "floor-holds",
             Self::Quarantined => "quarantined",
             Self::PauseUnreadable => "pause-unreadable",
             Self::UnknownIntent => "unknown-intent",
@@ -92,7 +107,13 @@ impl FindingKind {
                 None
             }
             Self::PartialView => Some(5),
-            Self::TargetGroupMissing | Self::ScalingGroupMissing | Self::MissingInstances => Some(3),
+            Self::FloorHolds => Some(30),
+            Self::TargetGroupMissing
+            | Self::ScalingGroupMissing
+            | Self::MissingInstances
+            | Self::CannotBeCloned
+            | Self::NoImageToLaunch
+            | Self::NowhereToLaunch => Some(3),
             _ => Some(1),
         }
     }

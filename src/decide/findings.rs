@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, FindingKind};
 use super::fold::LOOKS_FOR_ABSENCE;
-use super::hold::{HoldReason, short};
+use super::hold::{Hold, HoldReason, short};
 use super::image::ImageVerdict;
 use super::service::{Input, JudgedSlot, disputed};
 use super::verdict::checks_are_ok;
@@ -18,7 +18,12 @@ use std::time::Duration;
 const STUCK_STOPPING_AFTER: Duration = Duration::from_secs(600);
 
 /// Every standing risk that this look shows.
-pub(super) fn find(input: &Input<'_>, judged: &[JudgedSlot<'_>], coverage: &Coverage) -> Vec<Finding> {
+pub(super) fn find(
+    input: &Input<'_>,
+    judged: &[JudgedSlot<'_>],
+    holds: &[Hold],
+    coverage: &Coverage,
+) -> Vec<Finding> {
     let mut found = Finder {
         input,
         findings: Vec::new(),
@@ -37,16 +42,17 @@ pub(super) fn find(input: &Input<'_>, judged: &[JudgedSlot<'_>], coverage: &Cove
             }
         }
     }
+    found.of_replacements(holds);
     found.findings
 }
 
-struct Finder<'a> {
-    input: &'a Input<'a>,
+pub(super) struct Finder<'a> {
+    pub(super) input: &'a Input<'a>,
     findings: Vec<Finding>,
 }
 
 impl Finder<'_> {
-    fn add(
+    pub(super) fn add(
         &mut self,
         kind: FindingKind,
         (slot, instance, object): (Option<&SlotName>, Option<&InstanceId>, &str),
@@ -229,7 +235,11 @@ impl Finder<'_> {
                 "slot {name} has {have} of {} instances{sure}{terminated}",
                 slot.slot.count
             );
-            let next = "launch a replacement by hand, or correct `select` or `count`";
+            let next = if self.input.policy.replace.is_some() {
+                "see `keepgreen plan` for when it is replaced, and what holds that back"
+            } else {
+                "launch a replacement by hand, or correct `select` or `count`; with `replace` in the policy keepgreen does it"
+            };
             self.add(
                 FindingKind::MissingInstances,
                 (Some(name), None, name.as_str()),

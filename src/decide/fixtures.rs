@@ -3,7 +3,8 @@
 use super::claims::Claims;
 use super::fold::{Seen, fold};
 use super::outcome::fold_outcome;
-use super::{FleetLimits, Input, Plan, decide, remember_findings};
+use super::replace::remember_launches;
+use super::{Elsewhere, FleetLimits, Input, Plan, decide, remember_findings};
 use crate::model::*;
 use crate::policy::{Channels, Policy, parse_policy};
 use jiff::Timestamp;
@@ -104,6 +105,9 @@ pub struct Night {
     pub delivered: BTreeSet<String>,
     pub used: u32,
     pub resumed: Option<Timestamp>,
+    pub blueprints: BTreeMap<InstanceId, Blueprint>,
+    pub supply: Option<Supply>,
+    pub elsewhere: Elsewhere,
     intents: u32,
 }
 
@@ -135,6 +139,13 @@ impl Night {
             delivered: BTreeSet::new(),
             used: 0,
             resumed: None,
+            blueprints: BTreeMap::new(),
+            supply: None,
+            elsewhere: Elsewhere {
+                max_concurrent: 4,
+                all_seen: true,
+                ..Elsewhere::default()
+            },
             intents: 0,
         };
         night.all_checks(CheckState::Ok);
@@ -284,11 +295,15 @@ impl Night {
                 mutations_last_hour: self.used,
                 mutations_per_hour: 60,
             },
+            blueprints: &self.blueprints,
+            supply: self.supply.as_ref(),
+            elsewhere: &self.elsewhere,
             can_announce: true,
             interval: Duration::from_secs(60),
             now: self.now,
         });
         self.memory = remember_findings(&self.memory, &plan, false);
+        self.memory = remember_launches(&self.memory, &plan);
         self.delivered
             .extend(plan.notices.iter().map(|notice| notice.key.clone()));
         plan

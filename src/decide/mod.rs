@@ -30,6 +30,8 @@ pub(crate) mod fixtures;
 mod hold;
 mod hold_replace;
 mod image;
+mod replace_findings;
+mod replace_notices;
 mod service;
 #[cfg(test)]
 mod tests;

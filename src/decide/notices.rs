@@ -33,6 +33,7 @@ pub(super) fn of_plan(input: &Input<'_>, plan: &Plan) -> Vec<Notice> {
             }
         }
     }
+    super::replace_notices::of_replacements(input, plan, &mut notices);
     of_findings(input, plan, &mut notices);
     notices
 }

@@ -86,7 +86,7 @@ pub fn decide(input: &Input<'_>) -> Plan {
     let steps = cap_and_batch(input, &mut judged, std::mem::take(&mut proposed.steps));
     let coverage = true_coverage(input.look, input.memory);
     let holds = collect_holds(&judged, &proposed);
-    let findings = findings::find(input, &judged, &coverage);
+    let findings = findings::find(input, &judged, &holds, &coverage);
     let due = if steps.is_empty() {
         due_by_time(&judged, &proposed)
     } else {

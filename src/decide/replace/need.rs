@@ -80,7 +80,7 @@ pub(in crate::decide) fn propose_all(input: &Input<'_>, members: &[Member<'_>]) 
         }
         match launch.filter(|_| holds.is_empty()) {
             Some(launch) => proposed.steps.push(PlannedStep {
-                why: format!("{} ({})", queued.kind.as_str(), launch.of.about),
+                why: format!("{}: {}", queued.kind.as_str(), queued.evidence),
                 step: Step::Launch(Box::new(launch)),
             }),
             None => {
@@ -200,6 +200,7 @@ fn judged(input: &Input<'_>, need: &Need<'_>) -> (Queued, Vec<HoldReason>, Optio
         rank: rank(input, need),
         slot: need.slot_name.clone(),
         kind: need.kind,
+        evidence: need.evidence.to_owned(),
         ready: false,
         under_way: false,
         not_before: not_before(input, &holds),

@@ -54,6 +54,7 @@ fn queued(input: &Input<'_>, one: &Replacement) -> Queued {
         },
         slot: one.slot.clone(),
         kind: one.kind,
+        evidence: one.evidence.clone(),
         ready: one.quarantined.is_none(),
         under_way: one.quarantined.is_none(),
         not_before: None,
@@ -299,7 +300,12 @@ impl<'a> Worker<'a> {
         };
         match choose(self.input, &wish, &of) {
             Ok(launch) => {
-                let why = format!("{}; {}", self.one.evidence, in_words(&launch));
+                let why = format!(
+                    "{}: {}; {}",
+                    self.one.kind.as_str(),
+                    self.one.evidence,
+                    in_words(&launch)
+                );
                 self.step(Step::Launch(Box::new(launch)), why);
             }
             Err(hold) => self.holds.push(hold),

@@ -34,6 +34,7 @@ pub struct Queued {
     pub rank: Rank,
     pub slot: SlotName,
     pub kind: AilmentKind,
+    pub evidence: String,
     /// Nothing but the queue holds it back, or it is under way.
     pub ready: bool,
     pub under_way: bool,
