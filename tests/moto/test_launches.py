@@ -196,6 +196,13 @@ class Launch(LauncherTest):
         ]
         self.assertEqual(credits["CpuCredits"], "standard")
 
+    def test_the_root_volume_of_a_server_is_as_large_as_its_images(self):
+        [image] = self.ec2.describe_images(Owners=["self"])["Images"]
+        [disk] = self.shown(self.world["blue"])["BlockDeviceMappings"]
+        [volume] = self.ec2.describe_volumes(VolumeIds=[disk["Ebs"]["VolumeId"]])["Volumes"]
+        self.assertEqual(image["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"], volume["Size"])
+        self.assertEqual((image["RootDeviceName"], volume["VolumeType"]), (disk["DeviceName"], "gp2"))
+
     def test_target_groups_and_load_balancers_tell_how_they_spread_traffic(self):
         rows = self.elb.describe_target_group_attributes(TargetGroupArn=self.prod)["Attributes"]
         attributes = {row["Key"]: row["Value"] for row in rows}
