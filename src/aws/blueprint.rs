@@ -3,7 +3,7 @@
 //! Whatever an instance has and a launch would not give to the next one is listed, with its id. What is not told at all
 //! makes the whole an error: a replacement that lacks something nobody knew of is an outage of its own.
 
-use super::digest::{digest, is_elastic, is_monitored, is_own_tag};
+use super::digest::{digest, is_assigned, is_elastic, is_monitored, is_own_tag};
 use super::read::InstanceKind;
 use crate::model::{
     AccountId, Blueprint, ImageId, InstanceId, MetadataOptions, Region, RootVolume, SlotName, Uncarried,
@@ -44,7 +44,6 @@ impl Whole<'_> {
         taken: Timestamp,
     ) -> Result<Blueprint, String> {
         let raw = self.raw;
-        let lacks = |what: &str| format!("the answer does not tell its {what}; it may be terminated");
         let primary = primary(raw).ok_or_else(|| lacks("primary network interface"))?;
         let zone = raw
             .placement()
@@ -77,7 +76,7 @@ impl Whole<'_> {
             metadata: metadata(raw.metadata_options()),
             monitoring: is_monitored(raw),
             ebs_optimized: raw.ebs_optimized() == Some(true),
-            public_ip: association.is_some_and(|association| !is_elastic(association)),
+            public_ip: association.is_some_and(is_assigned),
             root,
             tags: own_tags(raw.tags()),
             uncarried: self.uncarried(),
@@ -129,6 +128,20 @@ impl Whole<'_> {
         left.0.dedup();
         left.0
     }
+}
+
+fn lacks(what: &str) -> String {
+    format!("the answer does not tell its {what}; it may be terminated")
+}
+
+/// Whether there is anything more to read: AWS forgets an instance's interfaces once it is terminated.
+///
+/// # Errors
+/// What the answer lacks.
+pub(super) fn check(raw: &ec2::Instance) -> Result<(), String> {
+    primary(raw)
+        .map(|_| ())
+        .ok_or_else(|| lacks("primary network interface"))
 }
 
 fn primary(raw: &ec2::Instance) -> Option<&ec2::InstanceNetworkInterface> {

@@ -25,7 +25,12 @@ pub(super) fn is_own_tag(key: &str) -> bool {
 /// Whether an address belongs to somebody, rather than having been assigned for as long as the instance runs. An address
 /// whose owner is not told counts as somebody's: it is not given up on a guess.
 pub(super) fn is_elastic(association: &InstanceNetworkInterfaceAssociation) -> bool {
-    association.ip_owner_id() != Some(AWS_ITSELF)
+    association.public_ip().is_some() && !is_assigned(association)
+}
+
+/// Whether AWS assigned the address by itself.
+pub(super) fn is_assigned(association: &InstanceNetworkInterfaceAssociation) -> bool {
+    association.ip_owner_id() == Some(AWS_ITSELF)
 }
 
 /// Detailed monitoring, or on its way to it.

@@ -199,4 +199,6 @@ fn an_address_whose_owner_is_not_told_counts_as_somebodys() {
     assert!(is_elastic(&association(None, "3.8.0.1")));
     assert!(is_elastic(&association(Some("111122223333"), "3.8.0.1")));
     assert!(!is_elastic(&association(Some("amazon"), "3.8.0.1")));
+    let empty = ec2::InstanceNetworkInterfaceAssociation::builder().build();
+    assert!(!is_elastic(&empty), "there is no address to be anybody's");
 }

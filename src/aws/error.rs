@@ -197,18 +197,7 @@ fn exact_meaning(code: &str) -> Option<Meaning> {
         // An image without its snapshot is none either.
         "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable" | "InvalidSnapshot.NotFound" => Image,
         "IdempotentParameterMismatch" | "IdempotentInstanceTerminated" => Token,
-        "UnauthorizedOperation"
-        | "AccessDenied"
-        | "AuthFailure"
-        | "OptInRequired"
-        | "PendingVerification"
-        | "Blocked"
-        | "InvalidClientTokenId"
-        | "SignatureDoesNotMatch"
-        | "UnrecognizedClient"
-        | "MissingAuthenticationToken"
-        | "IncompleteSignature"
-        | "InvalidAccessKeyId" => NotAuthorised,
+        code if is_denial(code) => NotAuthorised,
         // Termination or stop protection, among others.
         "OperationNotPermitted"
         | "SubscriptionRequired"
@@ -225,6 +214,24 @@ fn exact_meaning(code: &str) -> Option<Meaning> {
         }
         _ => return None,
     }))
+}
+
+fn is_denial(code: &str) -> bool {
+    matches!(
+        code,
+        "UnauthorizedOperation"
+            | "AccessDenied"
+            | "AuthFailure"
+            | "OptInRequired"
+            | "PendingVerification"
+            | "Blocked"
+            | "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClient"
+            | "MissingAuthenticationToken"
+            | "IncompleteSignature"
+            | "InvalidAccessKeyId"
+    )
 }
 
 fn pattern_meaning(code: &str) -> Option<Meaning> {

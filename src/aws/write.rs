@@ -149,28 +149,8 @@ impl Writer {
                     .map(accepted)
             }
             Step::Launch(launch) => self.launch(launch, exit).await,
-            Step::Register(target) => {
-                let request = self
-                    .balancing
-                    .register_targets()
-                    .target_group_arn(target.arn.as_str())
-                    .targets(description(target))
-                    .customize();
-                exit.send(&told(target), request.interceptor(exit.gate()).send())
-                    .await
-                    .map(accepted)
-            }
-            Step::Deregister(target) => {
-                let request = self
-                    .balancing
-                    .deregister_targets()
-                    .target_group_arn(target.arn.as_str())
-                    .targets(description(target))
-                    .customize();
-                exit.send(&told(target), request.interceptor(exit.gate()).send())
-                    .await
-                    .map(accepted)
-            }
+            Step::Register(target) => self.register(target, exit).await,
+            Step::Deregister(target) => self.deregister(target, exit).await,
             Step::Stop { instance, .. } => {
                 // Never forced, which loses what is not written yet, and never to hibernation.
                 let request = self
@@ -205,6 +185,31 @@ impl Writer {
                     .map(accepted)
             }
         }
+    }
+
+    async fn register(&self, target: &TargetStep, exit: Exit<'_>) -> Result<Accepted, AwsError> {
+        let request = self
+            .balancing
+            .register_targets()
+            .target_group_arn(target.arn.as_str())
+            .targets(description(target))
+            .customize();
+        exit.send(&told(target), request.interceptor(exit.gate()).send())
+            .await
+            .map(accepted)
+    }
+
+    /// AWS accepts the end of a registration that there is not.
+    async fn deregister(&self, target: &TargetStep, exit: Exit<'_>) -> Result<Accepted, AwsError> {
+        let request = self
+            .balancing
+            .deregister_targets()
+            .target_group_arn(target.arn.as_str())
+            .targets(description(target))
+            .customize();
+        exit.send(&told(target), request.interceptor(exit.gate()).send())
+            .await
+            .map(accepted)
     }
 
     async fn launch(&self, launch: &Launch, exit: Exit<'_>) -> Result<Accepted, AwsError> {

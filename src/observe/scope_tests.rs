@@ -1,5 +1,5 @@
 use super::*;
-use crate::aws::canned::{Answer, Asked, Canned, Fleet, FleetInstance, elb_error, error};
+use crate::aws::canned::{self, Answer, Canned, Fleet, FleetInstance, elb_error, error};
 use crate::aws::{ScopeKey, Sdk};
 use crate::env::Clock;
 use crate::observe::tests::{named, policy, serving, slot};
@@ -17,7 +17,7 @@ struct Watch {
 }
 
 impl Watch {
-    async fn new(answers: impl FnMut(&Asked) -> Answer + Send + 'static) -> Self {
+    async fn new(answers: impl FnMut(&canned::Asked) -> Answer + Send + 'static) -> Self {
         let canned = Canned::new(answers);
         let sdk = canned.sdk();
         let reader = Reader::new(

@@ -76,7 +76,7 @@ class Builder:
         balancer.attrs["load_balancing.cross_zone.enabled"] = "true"
         return balancer
 
-    def target_group(self, name, port, balancer, instances):
+    def target_group(self, name, port, balancer, instances, tags=()):
         """A target group behind a listener of its own, with healthy targets."""
         group = self.elb.create_target_group(
             name,
@@ -89,6 +89,7 @@ class Builder:
         action = {"Type": "forward", "TargetGroupArn": group.arn}
         listener_port = str(20000 + len(balancer.listeners))
         self.elb.create_listener(balancer.arn, "HTTP", listener_port, None, None, [action])
+        self.elb.tagging_service.tag_resource(group.arn, [{"Key": k, "Value": v} for k, v in dict(tags).items()])
         group.register([{"Id": instance.id} for instance in instances])
         for instance in instances:
             patches_elb.settle(group, instance.id)
@@ -104,8 +105,8 @@ def incident(body):
         for slot, zone in zip(SLOTS, ZONES, strict=True)
     )
     balancer = builder.load_balancer("tis")
-    prod = builder.target_group("tis-prod", 8080, balancer, [blue, green])
-    upload = builder.target_group("tis-upload", 8443, balancer, [green])
+    prod = builder.target_group("tis-prod", 8080, balancer, [blue, green], {"team": "tis"})
+    upload = builder.target_group("tis-upload", 8443, balancer, [green], {"team": "tis"})
     if body.get("strike"):
         lifecycle.set_state(green, "stopped", "Server.ScheduledStop")
         builder.ec2.deregister_image(image)

@@ -13,6 +13,7 @@ import iam
 import kills
 import patches_images
 import patches_elb
+import patches_launch
 import world
 from state import LOCK, AwsError, BadRequest, S
 
@@ -42,14 +43,19 @@ POST   /_h/target           {target_group, instance, port?, state, reason?, desc
                             target's health; state null ends it
 POST   /_h/ami              {image, action}  deregister, restore, disable, enable, private (a foreign owner no longer
                             shares it), share, deprecate {at?}, disallow, allow (Allowed AMIs)
-POST   /_h/start_outcome    {instance, outcome, code?, message?, status?}  from now on: holds; falls_back (pending, then
-                            stopped with code, default Client.InternalError); never_healthy (runs, targets unhealthy);
+POST   /_h/start_outcome    {instance | image, outcome, code?, message?, status?}  of this instance's starts, or of what is
+                            launched from this image, from now on: holds; falls_back (pending, then stopped, or for a
+                            launch terminated, with code, default Client.InternalError); never_healthy (runs, targets
+                            unhealthy);
                             poison (a StartInstances naming it fails whole with code, default
                             IncorrectInstanceState; status 500 for *Capacity* codes, else 400)
-POST   /_h/mode             {auto?, boot_describes?, initial_describes?, page_size?}  returns all. auto (true): describes
+POST   /_h/credits          {instance, credits}  standard or unlimited, of a burstable instance
+POST   /_h/mode             {auto?, boot_describes?, initial_describes?, draining_describes?, page_size?}  returns all. auto
+                            (true): describes
                             move the world. boot_describes (1): DescribeInstances answers showing pending or stopping.
                             initial_describes (1): DescribeTargetHealth answers showing initial, and
-                            DescribeInstanceStatus answers showing initializing, after a boot. page_size (0: AWS's):
+                            DescribeInstanceStatus answers showing initializing, after a boot. draining_describes (1):
+                            DescribeTargetHealth answers in which a deregistered target drains. page_size (0: AWS's):
                             no page of instances, statuses, image metadata or target groups is larger
 POST   /_h/tick             one step of everything pending, stopping, shutting-down, initial, initializing, draining
 
@@ -100,6 +106,7 @@ ROUTES = {
     ("POST", "target"): patches_elb.control_target,
     ("POST", "ami"): patches_images.control_ami,
     ("POST", "start_outcome"): world.control_start_outcome,
+    ("POST", "credits"): patches_launch.control_credits,
     ("POST", "mode"): world.control_mode,
     ("POST", "tick"): lambda _: world.tick(),
     ("POST", "fault"): faults.arm,

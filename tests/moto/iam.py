@@ -2,12 +2,15 @@
 
 `/_h/iam` makes a user with exactly one policy; from then on every call is judged by AWS's order: an explicit deny
 wins, else an allow is needed. Actions, resources and tag conditions are looked at. Without resource-level
-permissions on AWS (every Describe*) the resource is `*`, so a statement that names ARNs does not allow it.
+permissions on AWS (every Describe*) the resource is `*`, so a statement that names ARNs does not allow it. A launch
+needs what it needs on AWS: every kind of object that it touches, the tagging of what it makes, the passing of its role.
 """
 
 import json
 import re
+from dataclasses import dataclass, field
 
+from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
@@ -16,6 +19,19 @@ from state import DEFAULT_ACCOUNT, AwsError, BadRequest, Principal, S
 
 # Always let through, so that a test can set its stage with an SDK while a policy is enforced.
 SETUP_KEY = "AKIASETUPSETUPSETUPX"
+
+
+@dataclass
+class Need:
+    """One thing that a call may do only if a statement allows it."""
+
+    action: str
+    arn: str
+    region: str
+    tags: dict = field(default_factory=dict)  # that the object has
+    asked: dict = field(default_factory=dict)  # tags that the request would give
+    create: str | None = None  # ec2:CreateAction
+    passed_to: str | None = None  # iam:PassedToService
 
 
 def control_iam(body):
@@ -52,10 +68,10 @@ def checked(policy):
         if "Resource" not in statement or "Action" not in statement:
             raise BadRequest(f"a statement needs Action and Resource: {statement}")
         for operator, keys in statement.get("Condition", {}).items():
-            if operator.removesuffix("IfExists") not in OPERATORS:
+            if operator.removesuffix("IfExists").removeprefix(FOR_ALL) not in OPERATORS:
                 raise BadRequest(f"the launcher does not know the condition operator {operator}")
             for key in keys:
-                if condition_value(key, "", {}, "") is UNKNOWN:
+                if condition_value(key, Need("", "", "")) is UNKNOWN:
                     raise BadRequest(f"the launcher does not know the condition key {key}")
     return policy
 
@@ -74,9 +90,10 @@ def check(request):
         )
     if action == "sts:GetCallerIdentity":
         return
-    for arn, tags in resources_of(request, action):
-        if not allowed(principal.policies, action, arn, tags, request.region):
-            refuse(service, principal, action, arn)
+    # A call that names nothing needs the right to do it to anything.
+    for need in needs_of(request, action) or [Need(action, "*", request.region)]:
+        if not allowed(principal.policies, need):
+            refuse(service, principal, need.action, need.arn)
 
 
 def refuse(service, principal, action, arn):
@@ -106,49 +123,97 @@ def principal_of(access_key):
     return None
 
 
-def resources_of(request, action):
-    """[(ARN, tags)] that the action touches; each one must be allowed."""
+def needs_of(request, action):
+    """Everything that has to be allowed for this call."""
     region, account = request.region, request.current_account
+    if action == "ec2:RunInstances":
+        return needs_of_launch(request)
     if action in ("ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances", "ec2:RebootInstances"):
-        tags = {i.id: i.ec2_backend.tags.get(i.id, {}) for _, _, i in lookup.each_instance()}
-        ids = request._get_param("InstanceIds", [])
-        return [(f"arn:aws:ec2:{region}:{account}:instance/{i}", tags.get(i, {})) for i in ids]
+        return [of_instance(request, action, i) for i in request._get_param("InstanceIds", [])]
+    if action == "ec2:CreateTags":
+        asked = {tag["Key"]: tag["Value"] for tag in request._get_param("Tags", [])}
+        needs = [of_instance(request, action, i) for i in request._get_param("Resources", [])]
+        for need in needs:
+            need.asked = asked
+        return needs
+    if action in ("elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"):
+        arn = request._get_param("TargetGroupArn")
+        tags = elbv2_backends[account][region].tagging_service.get_tag_dict_for_resource(arn)
+        return [Need(action, arn, region, tags)]
     if action.startswith("ssm:"):
         names = request._get_param("Names") or [request._get_param("Name")]
         prefix = f"arn:aws:ssm:{region}:{account}:parameter/"
-        return [(prefix + str(name).removeprefix("/"), {}) for name in names]
+        return [Need(action, prefix + str(name).removeprefix("/"), region) for name in names]
     if action == "sts:AssumeRole":
-        return [(request._get_param("RoleArn"), {})]
-    return [("*", {})]
+        return [Need(action, request._get_param("RoleArn"), region)]
+    return [Need(action, "*", region)]
 
 
-def allowed(policies, action, arn, tags, region):
+def of_instance(request, action, instance_id):
+    tags = {i.id: i.ec2_backend.tags.get(i.id, {}) for _, _, i in lookup.each_instance()}
+    arn = f"arn:aws:ec2:{request.region}:{request.current_account}:instance/{instance_id}"
+    return Need(action, arn, request.region, tags.get(instance_id, {}))
+
+
+def needs_of_launch(request):
+    region, action = request.region, "ec2:RunInstances"
+    prefix = f"arn:aws:ec2:{region}:{request.current_account}:"
+    given = request._parse_tag_specification()
+    nics = request._get_param("NetworkInterfaces", [])
+    groups = request._get_param("SecurityGroupIds", []) + [g for nic in nics for g in nic.get("Groups", [])]
+    subnets = [request._get_param("SubnetId"), *(nic.get("SubnetId") for nic in nics)]
+    touched = [f"security-group/{group}" for group in groups] + [f"subnet/{s}" for s in subnets if s]
+    if request._get_param("KeyName"):
+        touched.append(f"key-pair/{request._get_param('KeyName')}")
+    if request._get_param("LaunchTemplate", {}):
+        touched.append("launch-template/lt-1")
+    needs = [Need(action, f"arn:aws:ec2:{region}::image/{request._get_param('ImageId')}", region)]
+    needs += [Need(action, prefix + one, region) for one in touched]
+    for kind in ("instance", "volume", "network-interface"):
+        asked = dict(given.get(kind, {}))
+        needs.append(Need(action, f"{prefix}{kind}/*", region, asked=asked))
+        if asked:
+            needs.append(Need("ec2:CreateTags", f"{prefix}{kind}/*", region, asked=asked, create="RunInstances"))
+    profile = request._get_param("IamInstanceProfile.Arn")
+    if profile:
+        backend = iam_backends[request.current_account]["aws"]
+        roles = backend.get_instance_profile_by_arn(profile).roles
+        needs += [Need("iam:PassRole", role.arn, region, passed_to="ec2.amazonaws.com") for role in roles]
+    return needs
+
+
+def allowed(policies, need):
     permitted = False
     for policy in policies:
         for statement in listed(policy["Statement"]):
-            if applies(statement, action, arn, tags, region):
+            if applies(statement, need):
                 if statement["Effect"] == "Deny":
                     return False
                 permitted = True
     return permitted
 
 
-def applies(statement, action, arn, tags, region):
-    if not any(like(pattern.lower(), action.lower()) for pattern in listed(statement["Action"])):
+def applies(statement, need):
+    if not any(like(pattern.lower(), need.action.lower()) for pattern in listed(statement["Action"])):
         return False
-    if not any(like(pattern, arn) for pattern in listed(statement["Resource"])):
+    if not any(like(pattern, need.arn) for pattern in listed(statement["Resource"])):
         return False
     for operator, keys in statement.get("Condition", {}).items():
         for key, wanted in keys.items():
-            actual = condition_value(key, arn, tags, region)
-            if actual is None:
+            actual = condition_value(key, need)
+            test = OPERATORS[operator.removesuffix("IfExists").removeprefix(FOR_ALL)]
+            if operator.startswith(FOR_ALL):
+                if not all(test(one, listed(wanted)) for one in actual):
+                    return False
+            elif actual is None:
                 if not operator.endswith("IfExists"):
                     return False
-            elif not OPERATORS[operator.removesuffix("IfExists")](actual, listed(wanted)):
+            elif not test(actual, listed(wanted)):
                 return False
     return True
 
 
+FOR_ALL = "ForAllValues:"
 UNKNOWN = object()
 OPERATORS = {
     "StringEquals": lambda actual, wanted: actual in wanted,
@@ -158,15 +223,23 @@ OPERATORS = {
 }
 
 
-def condition_value(key, arn, tags, region):
+def condition_value(key, need):
     """What a condition key is in this call; None if it is absent from it, UNKNOWN if the launcher cannot tell."""
     prefix, _, name = key.partition("/")
     if prefix.lower() in ("aws:resourcetag", "ec2:resourcetag"):
-        return tags.get(name)
+        return need.tags.get(name)
+    if prefix.lower() == "aws:requesttag":
+        return need.asked.get(name)
+    if key.lower() == "aws:tagkeys":
+        return sorted(need.asked)
+    if key.lower() == "ec2:createaction":
+        return need.create
+    if key.lower() == "iam:passedtoservice":
+        return need.passed_to
     if key.lower() in ("aws:requestedregion", "ec2:region"):
-        return region
+        return need.region
     if key.lower() == "aws:resourceaccount":
-        return arn.split(":")[4] if arn.count(":") >= 5 else None
+        return need.arn.split(":")[4] if need.arn.count(":") >= 5 else None
     return UNKNOWN
 
 

@@ -32,10 +32,11 @@ import patches_core  # noqa: E402
 import patches_ec2  # noqa: E402
 import patches_elb  # noqa: E402
 import patches_images  # noqa: E402
+import patches_launch  # noqa: E402
 import world  # noqa: E402
 from state import Dropped  # noqa: E402
 
-for patches in (patches_core, patches_ec2, patches_images, patches_elb):
+for patches in (patches_core, patches_ec2, patches_images, patches_launch, patches_elb):
     patches.install()
 GATEWAY = gateway.Gateway()
 

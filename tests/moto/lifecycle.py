@@ -1,6 +1,7 @@
 """The states an instance goes through, on moto's own Instance objects.
 
-    stopped --start--> pending --(boot)--> running --stop--> stopping --> stopped
+    (launch) or stopped --start--> pending --(boot)--> running --stop--> stopping --> stopped
+    any --terminate--> shutting-down --> terminated
 
 moto jumps from one end to the other; here a boot and a stop take a number of DescribeInstances answers, or a tick.
 A target's health follows its instance: whenever an instance leaves `running`, what its targets had earned is gone.
@@ -45,6 +46,7 @@ def set_state(instance, name, code="", message="", transition_reason=None):
         for nic in instance.nics.values():
             nic.stop()  # gives up an auto-assigned public address
     if name == "running":
+        S.launching.discard(instance.id)
         S.initializing.setdefault(instance.id, S.mode.initial_describes)
     else:
         forget_health(instance.id)
@@ -112,7 +114,9 @@ def advance(instance):
     """One step of what is under way for an instance; True if there was one."""
     if instance.state == "pending":
         outcome = S.start_outcomes.get(instance.id, {})
-        if outcome.get("outcome") == "falls_back":
+        if outcome.get("outcome") == "falls_back" and instance.id in S.launching:
+            end(instance, outcome["code"], outcome["message"])
+        elif outcome.get("outcome") == "falls_back":
             set_state(instance, "stopped", outcome["code"], outcome["message"])
         else:
             set_state(instance, "running")
@@ -121,10 +125,22 @@ def advance(instance):
         _, _, text = reason.message.partition(": ")
         set_state(instance, "stopped", reason.code, text, instance._reason)
     elif instance.state == "shutting-down":
-        set_state(instance, "terminated", "Client.UserInitiatedShutdown")
+        end(instance, "Client.UserInitiatedShutdown")
     else:
         return False
     return True
+
+
+def end(instance, code, message=""):
+    """Terminated: what goes with an instance is gone."""
+    for part in goes_with_it:
+        part(instance)
+    S.launching.discard(instance.id)
+    set_state(instance, "terminated", code, message)
+
+
+# Called with each instance that becomes terminated; patches_launch.py adds what moto does then.
+goes_with_it = []
 
 
 def shown(instance):

@@ -2,12 +2,13 @@
 
 moto knows a target by its id alone and calls it healthy at once. Here a target that was registered, or whose
 instance came up again, is `initial` for some DescribeTargetHealth answers and then healthy; a stopped instance's is
-unused/Target.InvalidState; a group without a load balancer has only unused targets; deregistering drains.
+unused/Target.InvalidState; a group without a load balancer has only unused targets. A deregistered one drains for some
+answers, in which it is still listed, and is gone.
 """
 
 from moto.core.responses import ActionResult
-from moto.elbv2.exceptions import InvalidTargetError, TargetNotRunning
-from moto.elbv2.models import FakeHealthStatus, FakeTargetGroup
+from moto.elbv2.exceptions import TargetNotRunning
+from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
 
 import lookup
@@ -28,6 +29,7 @@ DESCRIPTIONS = {
 }
 
 _describe_target_groups = ELBV2Response.describe_target_groups
+_describe_target_health = ELBv2Backend.describe_target_health
 
 
 def install():
@@ -35,6 +37,7 @@ def install():
     FakeTargetGroup.deregister = deregister
     FakeTargetGroup.deregister_terminated_instances = deregister_terminated_instances
     FakeTargetGroup.health_for = health_for
+    ELBv2Backend.describe_target_health = describe_target_health
     ELBV2Response.describe_target_groups = describe_target_groups
 
 
@@ -56,26 +59,46 @@ def register(self, targets):
         self.targets[f"{target['Id']}:{port}"] = {"Id": target["Id"], "Port": port}
         self.deregistered_targets.pop(f"{target['Id']}:{port}", None)
         S.target_life.pop(key_of(self, target), None)
+        S.draining.pop(key_of(self, target), None)
 
 
 def deregister(self, targets):
-    """Without a port, deregisters the id at every port that it is registered with."""
+    """Without a port, deregisters the id at every port that it is registered with. What is not registered is no error on
+    AWS, though it is one in moto."""
     for target in targets:
         found = [
             name
             for name, t in self.targets.items()
             if t["Id"] == target["Id"] and ("Port" not in target or t["Port"] == int(target["Port"]))
         ]
-        if not found:
-            raise InvalidTargetError()
         for name in found:
-            self.deregistered_targets[name] = self.targets.pop(name)
+            target = self.targets.pop(name)
+            self.deregistered_targets[name] = target
+            S.draining[key_of(self, target)] = S.mode.draining_describes
+
+
+def describe_target_health(self, target_group_arn, targets):
+    """Without targets all of them, those that drain included, which moto leaves out."""
+    group = self.target_groups.get(target_group_arn)
+    if group is None or targets:
+        return _describe_target_health(self, target_group_arn, targets)
+    drained = [t for name, t in group.deregistered_targets.items() if name not in group.targets]
+    for target in drained:
+        left = S.draining.get(key_of(group, target), 0)
+        if left > 0 or not S.mode.auto:
+            S.draining[key_of(group, target)] = left - 1 if S.mode.auto else left
+        else:
+            del group.deregistered_targets[f"{target['Id']}:{target['Port']}"]
+    draining = [t for name, t in group.deregistered_targets.items() if name not in group.targets]
+    shown = [*group.targets.values(), *draining]
+    return [group.health_for(target, self.ec2_backend) for target in shown]
 
 
 def deregister_terminated_instances(self, instance_ids):
-    for name, target in list(self.targets.items()):
-        if target["Id"] in instance_ids:
-            del self.targets[name]
+    for targets in (self.targets, self.deregistered_targets):
+        for name, target in list(targets.items()):
+            if target["Id"] in instance_ids:
+                del targets[name]
 
 
 def health_for(self, target, ec2_backend):

@@ -16,13 +16,18 @@ from state import BadRequest, ImageRecord, S
 FOREIGN_OWNER = "999988887777"
 METADATA_FILTERS = ("availability-zone", "instance-id", "instance-state-name", "instance-type", "owner-id")
 
+# GiB of an image's root snapshot, and so of the volumes that moto makes for instances: none can be smaller.
+ROOT_SIZE = 8
+
 _ami_init = Ami.__init__
+_block_device_mappings = Ami.block_device_mappings.fget
 _describe_images = EC2Response.describe_images
 _deregister_image = AmiBackend.deregister_image
 
 
 def install():
     Ami.__init__ = ami_init
+    Ami.block_device_mappings = property(block_device_mappings)
     AmiBackend.deregister_image = deregister_image
     EC2Response.describe_images = describe_images
     EC2Response.describe_instance_image_metadata = describe_instance_image_metadata
@@ -36,6 +41,14 @@ def ami_init(self, *args, **kwargs):
     self.hypervisor = self.hypervisor or "xen"
     self.root_device_type = "ebs"
     record_of(self)
+
+
+def block_device_mappings(self):
+    """moto says 15 GiB, of type standard, whatever was made from the image; its instances' volumes are 8 GiB and gp2."""
+    shown = _block_device_mappings(self)
+    for mapping in shown:
+        mapping["Ebs"].update(VolumeSize=ROOT_SIZE, VolumeType="gp2")
+    return shown
 
 
 def record_of(ami):

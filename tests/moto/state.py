@@ -24,6 +24,7 @@ class Mode:
     initial_describes: int = (
         1  # DescribeTargetHealth answers showing initial; DescribeInstanceStatus: initializing
     )
+    draining_describes: int = 1  # DescribeTargetHealth answers in which a deregistered target still drains
     page_size: int = 0  # no page is larger than this; 0: as AWS (1000)
 
 
@@ -70,6 +71,16 @@ class State:
     events: dict[str, dict[str, dict]] = field(default_factory=dict)
     # Instance id -> {"outcome": ..., "code": ..., ...}
     start_outcomes: dict[str, dict] = field(default_factory=dict)
+    # The same for every instance that is launched from an image, by the image's id
+    launch_outcomes: dict[str, dict] = field(default_factory=dict)
+    # Instances that were launched and have not run yet: a boot that fails ends them.
+    launching: set = field(default_factory=set)
+    # (account, zone or region, client token) -> (request, reservation id)
+    launches: dict[tuple, tuple] = field(default_factory=dict)
+    # Instance id -> CPU credit option; others have their type's usual one
+    credits: dict[str, str] = field(default_factory=dict)
+    # (target group ARN, instance id, port) -> DescribeTargetHealth answers left in draining
+    draining: dict[tuple, int] = field(default_factory=dict)
     # (target group ARN, instance id, port) -> DescribeTargetHealth answers left in initial; 0 is settled
     target_life: dict[tuple, int] = field(default_factory=dict)
     # (target group ARN, instance id, port) -> (state, reason, description)

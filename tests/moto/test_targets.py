@@ -81,7 +81,15 @@ class TargetHealth(LauncherTest):
         self.elb.register_targets(TargetGroupArn=self.prod, Targets=[{"Id": self.green, "Port": 9090}])
         self.assertEqual(self.health(self.elb, self.prod)[(self.green, 9090)][0], "initial")
         self.elb.deregister_targets(TargetGroupArn=self.prod, Targets=[{"Id": self.green, "Port": 8080}])
-        self.assertEqual(set(self.health(self.elb, self.prod)), {(self.blue, 8080), (self.green, 9090)})
+        self.assertEqual(self.green_health(), ("draining", "Target.DeregistrationInProgress"))
+        self.assertEqual(self.health(self.elb, self.prod).keys(), {(self.blue, 8080), (self.green, 9090)})
+
+    def test_a_target_that_was_deregistered_drains_until_a_tick_and_what_is_not_registered_is_no_error(self):
+        self.post("mode", auto=False)
+        asked = [{"Id": self.green, "Port": 8080}]
+        self.elb.deregister_targets(TargetGroupArn=self.prod, Targets=asked)
+        self.elb.deregister_targets(TargetGroupArn=self.prod, Targets=[{"Id": self.green, "Port": 9}])
+        self.assertEqual({self.green_health()[0] for _ in range(3)}, {"draining"})
         asked = [{"Id": self.green, "Port": 8080}]
 
         def state():

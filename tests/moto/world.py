@@ -113,8 +113,9 @@ def control_event(body):
 
 
 def control_start_outcome(body):
-    """`/_h/start_outcome`: what becomes of this instance's starts from now on."""
-    found = lookup.instance(body["instance"])
+    """`/_h/start_outcome`: what becomes of this instance's starts, or of this image's launches, from now on."""
+    of_image = "image" in body
+    found = lookup.image_backend(body["image"]).amis[body["image"]] if of_image else lookup.instance(body["instance"])
     outcome = body["outcome"]
     if outcome not in OUTCOMES:
         raise BadRequest(f"unknown outcome {outcome!r}; expected one of {', '.join(OUTCOMES)}")
@@ -123,8 +124,9 @@ def control_start_outcome(body):
         "message", lifecycle.MESSAGES.get(code, f"The instance '{found.id}' cannot be started")
     )
     status = body.get("status", 500 if "Capacity" in code else 400)
-    S.start_outcomes[found.id] = {"outcome": outcome, "code": code, "message": message, "status": status}
-    return {"instance": found.id, **S.start_outcomes[found.id]}
+    outcomes = S.launch_outcomes if of_image else S.start_outcomes
+    outcomes[found.id] = {"outcome": outcome, "code": code, "message": message, "status": status}
+    return {"image" if of_image else "instance": found.id, **outcomes[found.id]}
 
 
 def control_mode(body):

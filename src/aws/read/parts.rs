@@ -4,7 +4,7 @@ use super::Reader;
 use super::catalogue::InstanceKind;
 use super::page::{Page, odd_answer, pages};
 use crate::aws::api::Api;
-use crate::aws::blueprint::{Attributes, Whole};
+use crate::aws::blueprint::{Attributes, Whole, check};
 use crate::aws::budget::Priority;
 use crate::model::{AwsError, Blueprint, InstanceId, SlotName};
 use aws_sdk_ec2::operation::describe_instance_attribute::DescribeInstanceAttributeOutput;
@@ -29,6 +29,8 @@ impl Reader {
         let Some((raw, owner)) = self.raw_instance(instance, priority).await? else {
             return Ok(None);
         };
+        let odd = |missing: String| odd_answer(Api::DescribeInstances, instance.as_str(), &missing);
+        check(&raw).map_err(odd)?;
         let (attributes, volumes, (kind, cpu_credits)) = tokio::try_join!(
             self.attributes(instance, priority),
             self.volumes_of(&raw, instance, priority),
@@ -42,9 +44,7 @@ impl Reader {
             cpu_credits,
         };
         let blueprint = whole.blueprint(slot, &owner, &self.region, now);
-        let blueprint =
-            blueprint.map_err(|missing| odd_answer(Api::DescribeInstances, instance.as_str(), &missing));
-        blueprint.map(Some)
+        blueprint.map(Some).map_err(odd)
     }
 
     /// With the owner of its reservation.

@@ -285,7 +285,8 @@ async fn when_a_page_of_images_fails_none_is_the_newest() {
     });
     let now = "2026-11-11T04:00:00Z".parse().unwrap();
     let reader = reader(&canned).await;
-    let found = reader.newest_image(&["self".to_owned()], "*", now, Priority::Repair);
+    let owners = ["self".to_owned()];
+    let found = reader.newest_image(&owners, "*", now, Priority::Repair);
     assert!(found.await.is_err());
 }
 

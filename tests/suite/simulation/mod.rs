@@ -4,4 +4,5 @@ mod classes;
 mod incident;
 mod pauses;
 mod people;
+mod replace;
 pub mod stage;

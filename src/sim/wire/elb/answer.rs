@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::super::xml::{Xml, time};
 use super::action::{write_actions, write_conditions};
 use crate::sim::world::api::Listing;
-use crate::sim::world::balancing::{Answer, BalancerKind, Listener, LoadBalancer, Priority, Rule};
+use crate::sim::world::balancing::{
+    Answer, BalancerKind, Listener, LoadBalancer, Priority, Rule, assumed_arn,
+};
 use crate::sim::world::{TargetGroup, TargetHealth, Usage};
 
 pub(in crate::sim::wire) fn write(xml: &mut Xml, answer: &Answer) {
@@ -152,12 +154,7 @@ fn write_group(xml: &mut Xml, group: &TargetGroup) {
         Usage::Derived(attachments) => attachments.keys().cloned().collect(),
         Usage::Assumed(false) => Vec::new(),
         // A load balancer that nobody has described.
-        Usage::Assumed(true) => {
-            let (region, account) = (&group.scope.region, &group.scope.account);
-            vec![format!(
-                "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/app/sim/0000000000000001"
-            )]
-        }
+        Usage::Assumed(true) => vec![assumed_arn(&group.scope)],
     };
     xml.element("LoadBalancerArns", |xml| {
         balancers.iter().for_each(|arn| xml.text("member", arn));

@@ -238,6 +238,8 @@ impl World {
             self.balancers_of(&scope)
                 .filter(|b| b.created <= self.shown_until(&b.arn))
         };
+        let assumed = self.assumed_balancer(&scope).filter(|b| arns.contains(&b.arn));
+        let mine = || mine().chain(&assumed);
         let is_known = |wanted: &&String| mine().any(|b| b.name == **wanted || b.arn == **wanted);
         if let Some(unknown) = names.iter().chain(arns).find(|wanted| !is_known(wanted)) {
             return Err(not_found(unknown));

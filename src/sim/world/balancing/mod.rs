@@ -9,6 +9,7 @@
 //! trust stores, capacity reservations. Certificates and Lambda functions are taken at their ARN's word.
 
 mod action;
+mod assumed;
 mod attributes;
 mod borders;
 mod condition;
@@ -26,6 +27,7 @@ mod usage;
 use std::collections::BTreeMap;
 
 pub use self::action::{Action, FixedResponse, Forward, Kind, Redirect, WeightedGroup};
+pub use self::assumed::assumed_arn;
 pub use self::attributes::of_new_group;
 pub use self::condition::Condition;
 pub use self::group::{CheckSettings, NewTargetGroup};
@@ -342,7 +344,10 @@ impl Op {
                 Answer::Nothing
             }
             Op::DescribeLoadBalancerAttributes { arn } => {
-                Answer::Attributes(world.balancer_of(caller, arn)?.attributes.clone())
+                let assumed = world.assumed_balancer(&caller.scope());
+                let assumed = assumed.filter(|balancer| balancer.arn == *arn);
+                let shown = assumed.map_or_else(|| world.balancer_of(caller, arn).cloned(), Ok);
+                Answer::Attributes(shown?.attributes)
             }
             Op::ModifyLoadBalancerAttributes { arn, attributes } => {
                 Answer::Attributes(world.modify_balancer_attributes(caller, arn, attributes)?)
