@@ -329,7 +329,13 @@ mod tests {
     #[test]
     fn a_start_that_aws_accepted_is_an_open_repair_and_no_error() {
         let request_id = Some("7a62c49f".to_owned());
-        let doc = pass(&mut stopped(), Some(Ended::Accepted { request_id, launched: None }));
+        let doc = pass(
+            &mut stopped(),
+            Some(Ended::Accepted {
+                request_id,
+                launched: None,
+            }),
+        );
         insta::assert_snapshot!(plain(&render(&doc, None)), @r#"
         tis  (eu-west-2, 111122223333)  1 started, 1 starting
           started  green  i-0000000000000000b  AWS accepted it (request 7a62c49f)

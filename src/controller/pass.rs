@@ -17,7 +17,7 @@ use crate::decide::{FleetLimits, Input, Plan, UnknownIntent, decide, remember_fi
 use crate::env::Env;
 use crate::model::{
     AccountId, AwsError, ChannelName, Lease, Notice, NoticeKind, Observation, PauseReading, ServiceMemory,
-    ServiceName,
+    ServiceName, Supply,
 };
 use crate::observe::{Asked, Lookout, look};
 use crate::pause::{Parameter, ParameterSource, Sources};
@@ -26,10 +26,10 @@ use crate::record::{RecordError, ServiceRecord};
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The right and the means to change something; without it a pass only looks.
 #[derive(Clone, Debug)]
@@ -54,6 +54,8 @@ pub struct Rounds {
     /// Names this process in the memory, whose boot clock no other process shares.
     pub incarnation: String,
     pub hands: Option<Hands>,
+    /// What there is to launch from, as it was last read, by service.
+    pub supplies: Mutex<BTreeMap<ServiceName, Supply>>,
     /// Target groups in which a step that takes something out is being carried out, by any service.
     pub disrupting: Disrupting,
 }
@@ -96,6 +98,7 @@ impl Rounds {
             config,
             ledger,
             hands,
+            supplies: Mutex::default(),
             disrupting: Disrupting::default(),
         }
     }

@@ -13,12 +13,17 @@ use crate::observe;
 use crate::record::RecordError;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
 
 /// Blueprints that are read in one pass: a fleet that is new to the journal is taken in over a few passes, within the budget.
 const MOST_BLUEPRINTS_AT_ONCE: usize = 4;
 /// A blueprint that nothing has changed is read again after so long: volumes and attributes change without a trace in
 /// DescribeInstances.
 const BLUEPRINT_KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a reading of what there is to launch from serves.
+const SUPPLY_KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -40,18 +45,44 @@ impl Bench<'_> {
         }
         provisions.blueprints = self.blueprints(memory).await?;
         if wants_supply(self.policy, memory) {
-            let known: Vec<&Blueprint> = provisions.blueprints.values().collect();
-            let supply = observe::supply(
-                &self.clients.reader,
-                self.policy,
-                &known,
-                &self.rounds.env.clock,
-                Priority::Repair,
-                &self.clients.directory,
-            );
-            provisions.supply = Some(supply.await);
+            provisions.supply = Some(self.supply(&provisions.blueprints).await);
         }
         Ok(provisions)
+    }
+
+    /// What was read within the last minute serves again: should an image have gone since, AWS refuses its launch.
+    async fn supply(&self, blueprints: &BTreeMap<InstanceId, Blueprint>) -> Supply {
+        let service = &self.policy.service;
+        let supplies = || {
+            self.rounds
+                .supplies
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let kept = supplies().get(service).cloned();
+        let is_fresh = |supply: &Supply| {
+            supply.failed.is_empty()
+                && supply.policy_version == self.policy.version
+                && blueprints.values().all(|one| {
+                    supply.types.contains_key(&one.instance_type) && supply.subnets.contains_key(&one.subnet)
+                })
+                && self.look.begun.since(&supply.begun) < SUPPLY_KEPT_FOR
+        };
+        if let Some(kept) = kept.filter(is_fresh) {
+            return kept;
+        }
+        let known: Vec<&Blueprint> = blueprints.values().collect();
+        let supply = observe::supply(
+            &self.clients.reader,
+            self.policy,
+            &known,
+            &self.rounds.env.clock,
+            Priority::Repair,
+            &self.clients.directory,
+        )
+        .await;
+        supplies().insert(service.clone(), supply.clone());
+        supply
     }
 
     async fn elsewhere(&self) -> Result<Elsewhere, RecordError> {

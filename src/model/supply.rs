@@ -1,6 +1,6 @@
 //! What a replacement could be made from: read when one is wanted, judged by `decide`.
 
-use super::{ImageId, ImageState, Stamp, Zone};
+use super::{ImageId, ImageState, PolicyVersion, Stamp, Zone};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Supply {
     /// Before the first request was sent.
     pub begun: Stamp,
+    /// The policy whose sources these are.
+    pub policy_version: PolicyVersion,
     /// One for each of the policy's sources, in its order.
     pub images: Vec<ImageOffer>,
     /// Every type that may be launched, by name; absent: AWS has no such type, or `failed` says why it is not known.

@@ -69,6 +69,7 @@ pub async fn supply(
     );
     Supply {
         begun,
+        policy_version: policy.version.clone(),
         images,
         types: known(types, &mut failed),
         subnets: known(subnets, &mut failed),

@@ -301,12 +301,14 @@ impl Operation {
         }
     }
 
-    /// It changes instances or what serves on them: what the project calls a mutation. Tags and parameters are
-    /// bookkeeping and not counted here.
+    /// It changes instances, what serves on them, or, by their tags, whose they are: what the project calls a mutation.
+    /// Parameters are bookkeeping and not counted here.
     pub fn is_mutation(&self) -> bool {
-        use Operation::{DryRun, StartInstances, StopInstances, TerminateInstances};
+        use Operation::{CreateTags, DryRun, StartInstances, StopInstances, TerminateInstances};
         match self {
-            StartInstances { .. } | StopInstances { .. } | TerminateInstances { .. } => true,
+            CreateTags { .. } | StartInstances { .. } | StopInstances { .. } | TerminateInstances { .. } => {
+                true
+            }
             DryRun(inner) => inner.is_mutation(),
             _ => self.family().is_some_and(Family::is_mutation),
         }

@@ -1,11 +1,11 @@
 //! The incident's second half: the image is gone, and one instance is exchanged for another while the service serves.
 
 use super::stage::*;
+use keepgreen::sim::Stage;
 use keepgreen::sim::oracle::{Declared, Heal, Membership, Replace, Service};
 use keepgreen::sim::world::builder::incident::{self, BLUE, GREEN, IMAGE};
 use keepgreen::sim::world::builder::{ACCOUNT, ImageSpec, REGION};
 use keepgreen::sim::world::{Scope, State};
-use keepgreen::sim::{Ended, Fault, Stage, When};
 use std::time::Duration;
 
 /// What a replacement is made from.
@@ -32,7 +32,10 @@ pub fn declared() -> Declared {
         min_healthy,
     };
     service.slots[0].groups = vec![member("tis-prod", None, None)];
-    service.slots[1].groups = vec![member("tis-prod", None, None), member("tis-upload", Some(8443), Some(0))];
+    service.slots[1].groups = vec![
+        member("tis-prod", None, None),
+        member("tis-upload", Some(8443), Some(0)),
+    ];
     let grace = Some(Duration::from_secs(120));
     service.heal = Heal {
         image_gone: grace,
@@ -65,7 +68,9 @@ fn at_night_with_image(seed: u64, night: impl AsyncFnOnce(&mut Stage)) {
 /// Instances of a name that run, and their ids.
 fn running(stage: &Stage, name: &str) -> Vec<String> {
     stage.cloud.world(|world| {
-        let running = world.instances().filter(|i| i.state == State::Running && i.tag("Name") == Some(name));
+        let running = world
+            .instances()
+            .filter(|i| i.state == State::Running && i.tag("Name") == Some(name));
         running.map(|i| i.id.clone()).collect()
     })
 }
@@ -82,8 +87,15 @@ fn assert_replaced(stage: &Stage, name: &str, old: &str) {
         assert_eq!(new.tag("keepgreen:replaces"), Some(old));
     });
     let end = end_state(stage);
-    let healthy: Vec<_> = end.iter().filter(|(key, _)| key.contains(&ids[0]) && key.contains(':')).collect();
-    assert!(!healthy.is_empty() && healthy.iter().all(|(_, word)| *word == "healthy"), "{end:#?}\n{}", story());
+    let healthy: Vec<_> = end
+        .iter()
+        .filter(|(key, _)| key.contains(&ids[0]) && key.contains(':'))
+        .collect();
+    assert!(
+        !healthy.is_empty() && healthy.iter().all(|(_, word)| *word == "healthy"),
+        "{end:#?}\n{}",
+        story()
+    );
 }
 
 #[test]
