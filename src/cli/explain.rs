@@ -185,11 +185,18 @@ fn about_instance(service: &ServiceDoc, instance: &InstanceDoc) -> Table {
     for step in steps {
         table.row([
             Style::Warn.paint("due"),
-            format!("{} now: {}", step.step, step.why),
+            format!("{} now: {}{}", step.step, step.object(), step.why),
         ]);
     }
     for hold in &instance.holds {
         table.row([Style::Warn.paint("hold"), hold.sentence.clone()]);
+    }
+    for queued in service
+        .queue
+        .iter()
+        .filter(|queued| queued.instance == instance.id)
+    {
+        table.row([Style::Warn.paint("queue"), queued.sentence()]);
     }
     let findings = service
         .findings

@@ -5,19 +5,18 @@
 //! Times are RFC 3339 in UTC; durations are whole seconds in fields that end in `_s`; `null` is "not known" or "does not
 //! apply"; lists may be empty but are always there.
 
+pub use super::json_replace::{QueuedDoc, StepDoc};
 use super::paint::clean;
 use crate::aws::ScopeKey;
 use crate::controller::{Fleet, Passed, Rounds};
 use crate::decide::verdict::Health;
 use crate::decide::{Due, Finding, Hold, HoldReason, ImageVerdict, InstanceView, Plan, SlotView, TargetView};
 use crate::model::{
-    AttemptEnd, Gap, Incident, InstanceId, Pause, PauseScope, PauseSource, ServiceName, SlotName, StartOf,
-    Step,
+    AttemptEnd, Gap, Incident, InstanceId, Pause, PauseScope, PauseSource, ServiceName, SlotName,
 };
 use crate::policy::{Policy, PolicyFinding};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Of every document.
@@ -40,23 +39,14 @@ pub struct ServiceDoc {
     pub looked_at: Option<Timestamp>,
     pub next_check: Option<Timestamp>,
     pub steps: Vec<StepDoc>,
+    /// What is being replaced, and what is to be.
+    pub queue: Vec<QueuedDoc>,
     pub holds: Vec<HoldDoc>,
     pub findings: Vec<FindingDoc>,
     pub pauses: Vec<PauseDoc>,
     /// What could not be read.
     pub gaps: Vec<GapDoc>,
     pub slots: Vec<SlotDoc>,
-}
-
-/// One mutation.
-#[derive(Clone, Debug, Serialize)]
-pub struct StepDoc {
-    /// `start`
-    pub step: &'static str,
-    /// `StartInstances`
-    pub operation: &'static str,
-    pub instances: BTreeMap<InstanceId, StartOf>,
-    pub why: String,
 }
 
 /// One thing that is not being done.
@@ -240,6 +230,7 @@ impl ServiceDoc {
             looked_at: None,
             next_check: None,
             steps: Vec::new(),
+            queue: Vec::new(),
             holds: Vec::new(),
             findings: Vec::new(),
             pauses: Vec::new(),
@@ -247,23 +238,12 @@ impl ServiceDoc {
             slots: Vec::new(),
         };
         let Some(plan) = plan else { return none };
-        let steps = plan.steps.iter().map(|planned| {
-            let instances = match &planned.step {
-                Step::Start { instances } => instances.clone(),
-                _ => BTreeMap::new(),
-            };
-            StepDoc {
-                step: "start",
-                operation: planned.step.operation(),
-                instances,
-                why: clean(&planned.why),
-            }
-        });
         Self {
             due: Some(plan.due),
             looked_at: Some(plan.looked_at),
             next_check: Some(plan.next_check),
-            steps: steps.collect(),
+            steps: plan.steps.iter().map(StepDoc::of).collect(),
+            queue: plan.queue.iter().map(QueuedDoc::of).collect(),
             holds: plan.holds.iter().map(HoldDoc::of).collect(),
             findings: plan.findings.iter().map(FindingDoc::of).collect(),
             pauses: plan.pauses.iter().map(PauseDoc::of).collect(),

@@ -15,6 +15,7 @@ mod explain;
 mod fixtures;
 mod holder;
 mod json;
+mod json_replace;
 mod log;
 mod looking;
 mod once;

@@ -129,8 +129,9 @@ pub fn add_rows(table: &mut Table, service: &ServiceDoc, now: Timestamp) {
     }
     for step in &service.steps {
         for (instance, of) in &step.instances {
-            let what = format!("attempt {}: {}", of.attempt, step.why);
-            let what = if of.attempt == 1 { step.why.clone() } else { what };
+            let why = format!("{}{}", step.object(), step.why);
+            let what = format!("attempt {}: {why}", of.attempt);
+            let what = if of.attempt == 1 { why } else { what };
             table.row([
                 Style::Warn.paint(step.step),
                 of.slot.to_string(),
@@ -150,6 +151,14 @@ pub fn add_rows(table: &mut Table, service: &ServiceDoc, now: Timestamp) {
             hold.slot.to_string(),
             instance,
             hold.sentence.clone(),
+        ]);
+    }
+    for queued in &service.queue {
+        table.row([
+            "queue".to_owned(),
+            queued.slot.to_string(),
+            queued.instance.to_string(),
+            queued.sentence(),
         ]);
     }
     for finding in &service.findings {
@@ -197,15 +206,31 @@ pub fn headline(service: &ServiceDoc) -> String {
     if service.due.is_none() {
         return Style::Bad.paint("could not be planned");
     }
-    let starts: usize = service.steps.iter().map(|step| step.instances.len()).sum();
+    let starts: usize = service
+        .steps
+        .iter()
+        .filter(|step| step.step == "start")
+        .map(|step| step.instances.len())
+        .sum();
+    let others = service.steps.iter().filter(|step| step.step != "start").count();
+    let due = match (starts, others) {
+        (_, 0) => count(starts, "start"),
+        (0, _) => count(others, "step"),
+        _ => format!("{} and {}", count(starts, "start"), count(others, "step")),
+    };
+    let what = if service.queue.is_empty() {
+        "a start"
+    } else {
+        "a mutation"
+    };
     let all_healthy = service
         .instances()
         .all(|(_, instance)| instance.health == "healthy");
     let missing: usize = service.slots.iter().map(SlotDoc::missing).sum();
     let refused = FindingKind::WrongAccount.as_str();
     let mut words = match service.due {
-        Some(Due::Now) => vec![Style::Warn.paint(&format!("{} due now", count(starts, "start")))],
-        Some(Due::ByTime) => vec![Style::Warn.paint(&format!("a start is due {}", when_due(service)))],
+        Some(Due::Now) => vec![Style::Warn.paint(&format!("{due} due now"))],
+        Some(Due::ByTime) => vec![Style::Warn.paint(&format!("{what} is due {}", when_due(service)))],
         _ if is_unread(service) => vec![Style::Bad.paint("could not be read")],
         _ if service.findings.iter().any(|finding| finding.kind == refused) => {
             vec![Style::Bad.paint("refused: wrong account")]
@@ -214,7 +239,14 @@ pub fn headline(service: &ServiceDoc) -> String {
         _ if all_healthy => vec![Style::Good.paint("nothing to do")],
         _ => Vec::new(),
     };
-    for (word, style) in [("starting", Style::Warn), ("quarantined", Style::Bad)] {
+    let words_of_interest = [
+        ("starting", Style::Warn),
+        ("launching", Style::Warn),
+        ("retiring", Style::Warn),
+        ("leftover", Style::Warn),
+        ("quarantined", Style::Bad),
+    ];
+    for (word, style) in words_of_interest {
         let of_word = service.instances().filter(|(_, instance)| instance.word == word);
         let number = of_word.count();
         if number > 0 {

@@ -155,7 +155,12 @@ fn instances(service: &ServiceDoc) -> Table {
                 instance.id.to_string(),
                 instance.state.clone(),
                 health(instance),
-                instance.incident.as_ref().map(repair).unwrap_or_default(),
+                instance
+                    .incident
+                    .as_ref()
+                    .map(repair)
+                    .or_else(|| replacement(service, instance))
+                    .unwrap_or_default(),
                 targets(instance),
             ]);
         }
@@ -176,11 +181,30 @@ fn instances(service: &ServiceDoc) -> Table {
     table
 }
 
+/// Whether it is being replaced, or comes in another one's place.
+fn replacement(service: &ServiceDoc, instance: &InstanceDoc) -> Option<String> {
+    let of_old = |queued: &&super::json::QueuedDoc| queued.instance == instance.id;
+    let phase = instance.holds.iter().find(|hold| hold.reason == "replacing");
+    let under_way = service
+        .queue
+        .iter()
+        .find(of_old)
+        .filter(|queued| queued.under_way);
+    match (under_way, phase) {
+        (Some(_), _) => Some("being replaced".to_owned()),
+        (None, Some(_)) => Some("takes another's place".to_owned()),
+        (None, None) if service.queue.iter().any(|queued| of_old(&queued)) => {
+            Some("to be replaced".to_owned())
+        }
+        (None, None) => None,
+    }
+}
+
 /// Health in colour.
 pub fn health(instance: &InstanceDoc) -> String {
     let style = match instance.word {
         "healthy" => Style::Good,
-        "starting" | "unknown" => Style::Warn,
+        "starting" | "unknown" | "launching" | "retiring" | "leftover" => Style::Warn,
         _ => Style::Bad,
     };
     style.paint(instance.word)

@@ -37,7 +37,7 @@ pub use candidate::{Offer, OfferVerdict};
 pub(in crate::decide) use follow::follow;
 pub(in crate::decide) use lost::remember_lost;
 pub(in crate::decide) use need::{Member, Proposed, announcement_key, propose_all};
-pub use queue::{Queued, Rank};
+pub use queue::{Queued, Rank, Risk};
 pub use remember::remember_launches;
 pub use serve::is_registered;
 pub(in crate::decide) use serve::{Serves, is_out, serves};

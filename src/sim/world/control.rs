@@ -58,6 +58,17 @@ impl World {
         living
     }
 
+    /// AWS terminates it: its host is lost beyond repair.
+    pub fn terminate_by_aws(&mut self, id: &str) -> bool {
+        let living = self
+            .state_of(id)
+            .is_some_and(|s| !matches!(s, State::ShuttingDown | State::Terminated));
+        if living {
+            self.begin_terminate(id, "Server.InternalError", "Server.InternalError");
+        }
+        living
+    }
+
     /// A person reboots it.
     pub fn reboot_by_person(&mut self, id: &str) -> bool {
         let running = self.state_of(id) == Some(State::Running);

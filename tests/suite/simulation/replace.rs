@@ -1,11 +1,12 @@
 //! The incident's second half: the image is gone, and one instance is exchanged for another while the service serves.
 
 use super::stage::*;
-use keepgreen::sim::Stage;
 use keepgreen::sim::oracle::{Declared, Heal, Membership, Replace, Service};
 use keepgreen::sim::world::builder::incident::{self, BLUE, GREEN, IMAGE};
 use keepgreen::sim::world::builder::{ACCOUNT, ImageSpec, REGION};
+use keepgreen::sim::world::launch::ImageFault;
 use keepgreen::sim::world::{Scope, State};
+use keepgreen::sim::{CrashPhase, Ended, Fault, Stage, When};
 use std::time::Duration;
 
 /// What a replacement is made from.
@@ -118,6 +119,232 @@ fn both_are_replaced_one_after_the_other_and_the_old_ones_are_stopped_and_marked
         live(stage, 120).await;
         let later = stage.cloud.calls().iter().filter(|call| call.is_write).count();
         assert_eq!(writes, later, "run again: nothing to do\n{}", stage.cloud.story());
+        nothing_broken(stage);
+    });
+}
+
+/// Green's image alone is gone, for blue has been rebuilt before: one replacement to watch.
+fn strike_green(stage: &Stage) {
+    stage.cloud.world(|world| {
+        world.deregister_image(IMAGE);
+    });
+}
+
+/// How many instances ever were launched in green's place and are alive.
+fn alive_in_place_of(stage: &Stage, old: &str) -> usize {
+    stage.cloud.world(|world| {
+        let alive = |state: State| !matches!(state, State::Terminated | State::ShuttingDown);
+        let mine = world
+            .instances()
+            .filter(|i| i.tag("keepgreen:replaces") == Some(old));
+        mine.filter(|i| alive(i.state)).count()
+    })
+}
+
+#[test]
+fn the_incident_is_healed_first_and_rebuilt_later_and_one_target_is_healthy_at_every_moment() {
+    at_night_with_image(2, async |stage| {
+        live(stage, 3).await;
+        stage.cloud.world(|world| {
+            world.stop_by_aws(GREEN, "Server.ScheduledStop");
+            world.deregister_image(IMAGE);
+        });
+        live(stage, 120).await;
+        assert_replaced(stage, "tis-prod-green", GREEN);
+        assert_replaced(stage, "tis-prod-blue", BLUE);
+        let first_write = stage.cloud.calls().into_iter().find(|call| call.is_write);
+        assert_eq!(
+            first_write.map(|call| call.action),
+            Some("StartInstances".to_owned())
+        );
+        nothing_broken(stage);
+    });
+}
+
+#[test]
+fn what_aws_terminated_is_rebuilt_from_what_was_recorded_of_it() {
+    at_night_with_image(3, async |stage| {
+        live(stage, 3).await;
+        stage.cloud.world(|world| world.terminate_by_aws(GREEN));
+        live(stage, 60).await;
+        assert_replaced(stage, "tis-prod-green", GREEN);
+        assert_eq!(count(stage, "RunInstances"), 1, "{}", stage.cloud.story());
+        nothing_broken(stage);
+    });
+}
+
+#[test]
+fn what_a_person_terminated_is_replaced_only_after_an_hour_when_nobody_can_be_told() {
+    at_night_with_image(4, async |stage| {
+        live(stage, 3).await;
+        stage.cloud.world(|world| world.terminate(GREEN));
+        live(stage, 58).await;
+        assert_eq!(count(stage, "RunInstances"), 0, "{}", stage.cloud.story());
+        live(stage, 30).await;
+        assert_replaced(stage, "tis-prod-green", GREEN);
+        nothing_broken(stage);
+    });
+}
+
+#[test]
+fn where_no_source_resolves_nothing_is_launched() {
+    let world = incident::world(5).build();
+    on_stage(5, &[("tis.yaml", POLICY)], world, async |stage: &mut Stage| {
+        stage.cloud.declare(declared());
+        live(stage, 3).await;
+        stage.cloud.world(|world| world.deregister_image(IMAGE));
+        live(stage, 60).await;
+        let writes = stage.cloud.calls().iter().filter(|call| call.is_write).count();
+        assert_eq!(writes, 0, "{}", stage.cloud.story());
+        nothing_broken(stage);
+    });
+}
+
+#[test]
+fn a_launch_whose_answer_is_lost_and_whose_process_dies_makes_one_instance() {
+    for (seed, fault) in [
+        (6, Fault::AppliedNoAnswer),
+        (7, Fault::AppliedReset),
+        (8, Fault::Hang),
+        (9, Fault::CutOff),
+    ] {
+        at_night_with_image(seed, async |stage| {
+            live(stage, 3).await;
+            strike_green(stage);
+            stage
+                .cloud
+                .inject(When::action("RunInstances").once(), fault.clone());
+            live(stage, 40).await;
+            assert_replaced(stage, "tis-prod-green", GREEN);
+            nothing_broken(stage);
+        });
+    }
+    for (seed, phase) in [
+        (10, CrashPhase::BeforeSend),
+        (11, CrashPhase::EffectDoneAnswerLost),
+        (12, CrashPhase::AnswerReadOutcomeNotDurable),
+        (13, CrashPhase::After),
+    ] {
+        at_night_with_image(seed, async |stage| {
+            live(stage, 3).await;
+            strike_green(stage);
+            stage.cloud.crash(When::action("RunInstances").once(), phase);
+            let life = stage.next_life();
+            let ended = live_as(stage, &life, 30).await;
+            assert!(matches!(ended, Ended::Crashed), "{ended:?}");
+            live(stage, 40).await;
+            assert_replaced(stage, "tis-prod-green", GREEN);
+            nothing_broken(stage);
+        });
+    }
+}
+
+#[test]
+fn one_that_never_serves_is_ended_tried_again_and_given_up_and_the_old_one_is_not_touched() {
+    at_night_with_image(14, async |stage| {
+        live(stage, 3).await;
+        strike_green(stage);
+        stage
+            .cloud
+            .world(|world| world.break_image(GOOD_IMAGE, Some(ImageFault::NeverServes)));
+        live(stage, 180).await;
+        assert_eq!(count(stage, "RunInstances"), 3, "{}", stage.cloud.story());
+        assert_eq!(alive_in_place_of(stage, GREEN), 0, "{}", stage.cloud.story());
+        let stops = stage
+            .cloud
+            .calls()
+            .iter()
+            .filter(|call| call.action == "StopInstances")
+            .count();
+        assert_eq!(stops, 0);
+        let ended: Vec<_> = stage
+            .cloud
+            .calls()
+            .iter()
+            .filter(|call| call.action == "TerminateInstances")
+            .map(|call| call.params.clone())
+            .collect();
+        assert!(
+            ended.len() >= 3 && ended.iter().all(|params| !params.contains(GREEN)),
+            "{ended:?}"
+        );
+        assert_eq!(running(stage, "tis-prod-green"), [GREEN]);
+        nothing_broken(stage);
+    });
+}
+
+#[test]
+fn an_image_that_is_back_before_the_old_one_is_taken_out_ends_the_replacement() {
+    at_night_with_image(15, async |stage| {
+        live(stage, 3).await;
+        strike_green(stage);
+        stage.cloud.on_call(When::action("RunInstances").once(), |world| {
+            world.restore_image(IMAGE);
+        });
+        live(stage, 60).await;
+        assert_eq!(
+            running(stage, "tis-prod-green"),
+            [GREEN],
+            "{}",
+            stage.cloud.story()
+        );
+        assert_eq!(alive_in_place_of(stage, GREEN), 0, "{}", stage.cloud.story());
+        nothing_broken(stage);
+    });
+}
+
+#[test]
+fn one_that_is_terminated_by_a_person_on_its_way_is_launched_again_under_another_token() {
+    at_night_with_image(16, async |stage| {
+        live(stage, 3).await;
+        strike_green(stage);
+        live(stage, 4).await;
+        let new = running(stage, "tis-prod-green")
+            .into_iter()
+            .find(|id| id != GREEN);
+        let new = new.unwrap_or_else(|| panic!("{}", stage.cloud.story()));
+        stage.cloud.world(|world| world.terminate(&new));
+        live(stage, 60).await;
+        assert_replaced(stage, "tis-prod-green", GREEN);
+        nothing_broken(stage);
+    });
+}
+
+#[test]
+fn a_target_that_somebody_took_out_is_registered_again_after_its_grace_and_not_for_ever() {
+    at_night_with_image(17, async |stage| {
+        live(stage, 3).await;
+        for _ in 0..5 {
+            stage
+                .cloud
+                .world(|world| world.deregister_target("tis-prod", GREEN, Some(8080)));
+            live(stage, 15).await;
+        }
+        assert_eq!(count(stage, "RegisterTargets"), 3, "{}", stage.cloud.story());
+        nothing_broken(stage);
+    });
+}
+
+#[test]
+fn without_capacity_the_next_type_is_tried_and_then_the_next_subnet() {
+    let policy = POLICY.replace("  image:", "  instance_types: [m5.xlarge]\n  image:");
+    let world = incident::world(18).image(ImageSpec::new(GOOD_IMAGE)).build();
+    on_stage(18, &[("tis.yaml", &policy)], world, async |stage: &mut Stage| {
+        stage.cloud.declare(declared());
+        live(stage, 3).await;
+        stage
+            .cloud
+            .world(|world| world.capacity("eu-west-2b", Some("m5.large"), false));
+        strike_green(stage);
+        live(stage, 40).await;
+        assert_replaced(stage, "tis-prod-green", GREEN);
+        stage.cloud.world(|world| {
+            let new = world
+                .instances()
+                .find(|i| i.tag("keepgreen:replaces") == Some(GREEN))
+                .unwrap();
+            assert_eq!(new.instance_type, "m5.xlarge");
+        });
         nothing_broken(stage);
     });
 }
