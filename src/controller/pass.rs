@@ -261,6 +261,12 @@ impl Bench<'_> {
         let used = self.mutations_last_hour().await?;
         let provisions = self.provisions(&memory).await?;
         let plan = self.decide(&memory, &record, (&pauses, used), &provisions);
+        let (provisions, anew) = self.fit_for(&plan, provisions).await;
+        let plan = if anew {
+            self.decide(&memory, &record, (&pauses, used), &provisions)
+        } else {
+            plan
+        };
         let memory = remember_findings(&memory, &plan, false);
         let before_acting = memory.clone();
         let memory = if self.rounds.hands.is_some() {

@@ -7,8 +7,8 @@ use crate::aws::Priority;
 use crate::decide::breaker::Breaker;
 use crate::decide::floor::{Floors, floors_of};
 use crate::decide::replace::wants_supply;
-use crate::decide::{Elsewhere, members_of};
-use crate::model::{Blueprint, InstanceId, InstanceState, ServiceMemory, SlotName, Supply};
+use crate::decide::{Elsewhere, Plan, members_of};
+use crate::model::{Blueprint, InstanceId, InstanceState, ServiceMemory, SlotName, Step, Supply};
 use crate::observe;
 use crate::record::RecordError;
 use jiff::SignedDuration;
@@ -22,8 +22,10 @@ const MOST_BLUEPRINTS_AT_ONCE: usize = 4;
 /// DescribeInstances.
 const BLUEPRINT_KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a reading of what there is to launch from serves.
+/// How long a reading of what there is to launch from serves while something is being replaced, and for a launch.
 const SUPPLY_KEPT_FOR: Duration = Duration::from_secs(60);
+/// The same while nothing is under way and it is only shown.
+const SUPPLY_SHOWN_FOR: Duration = Duration::from_secs(600);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -45,13 +47,29 @@ impl Bench<'_> {
         }
         provisions.blueprints = self.blueprints(memory).await?;
         if wants_supply(self.policy, memory) {
-            provisions.supply = Some(self.supply(&provisions.blueprints).await);
+            let open = memory.replacements.values().any(|one| one.is_open());
+            let kept_for = if open { SUPPLY_KEPT_FOR } else { SUPPLY_SHOWN_FOR };
+            provisions.supply = Some(self.supply(&provisions.blueprints, kept_for).await);
         }
         Ok(provisions)
     }
 
-    /// What was read within the last minute serves again: should an image have gone since, AWS refuses its launch.
-    async fn supply(&self, blueprints: &BTreeMap<InstanceId, Blueprint>) -> Supply {
+    /// The provisions, with what a launch of this plan rests on read anew if it is older than a launch may rest on.
+    pub(super) async fn fit_for(&self, plan: &Plan, mut provisions: Provisions) -> (Provisions, bool) {
+        let launches = plan
+            .steps
+            .iter()
+            .any(|planned| matches!(planned.step, Step::Launch(_)));
+        let is_old = |supply: &Supply| self.look.begun.since(&supply.begun) >= SUPPLY_KEPT_FOR;
+        if !launches || !provisions.supply.as_ref().is_some_and(is_old) {
+            return (provisions, false);
+        }
+        provisions.supply = Some(self.supply(&provisions.blueprints, SUPPLY_KEPT_FOR).await);
+        (provisions, true)
+    }
+
+    /// What was read a moment ago serves again: should an image have gone since, AWS refuses its launch.
+    async fn supply(&self, blueprints: &BTreeMap<InstanceId, Blueprint>, kept_for: Duration) -> Supply {
         let service = &self.policy.service;
         let supplies = || {
             self.rounds
@@ -66,7 +84,7 @@ impl Bench<'_> {
                 && blueprints.values().all(|one| {
                     supply.types.contains_key(&one.instance_type) && supply.subnets.contains_key(&one.subnet)
                 })
-                && self.look.begun.since(&supply.begun) < SUPPLY_KEPT_FOR
+                && self.look.begun.since(&supply.begun) < kept_for
         };
         if let Some(kept) = kept.filter(is_fresh) {
             return kept;

@@ -278,9 +278,9 @@ fn an_image_that_is_back_before_the_old_one_is_taken_out_ends_the_replacement() 
     at_night_with_image(15, async |stage| {
         live(stage, 3).await;
         strike_green(stage);
-        stage.cloud.on_call(When::action("RunInstances").once(), |world| {
-            world.restore_image(IMAGE);
-        });
+        live(stage, 3).await;
+        assert_eq!(alive_in_place_of(stage, GREEN), 1, "{}", stage.cloud.story());
+        stage.cloud.world(|world| world.restore_image(IMAGE));
         live(stage, 60).await;
         assert_eq!(
             running(stage, "tis-prod-green"),
