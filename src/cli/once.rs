@@ -208,9 +208,30 @@ impl RequestDoc {
 
 fn open_repairs(service: &ServiceDoc) -> Vec<OpenRepairDoc> {
     let planned = |id: &InstanceId| service.steps.iter().any(|step| step.instances.contains_key(id));
+    let replacing = |id: &InstanceId| {
+        service
+            .queue
+            .iter()
+            .any(|one| one.under_way && one.instance == *id)
+    };
     let open = service.instances().filter(|(_, instance)| {
         let incident = instance.incident.as_ref();
-        incident.is_some_and(|incident| incident.is_open()) || planned(&instance.id)
+        incident.is_some_and(|incident| incident.is_open())
+            || planned(&instance.id)
+            || replacing(&instance.id)
+    });
+    let shown = |id: &InstanceId| service.instances().any(|(_, instance)| instance.id == *id);
+    // An instance that is gone from every answer is replaced all the same.
+    let unseen = service
+        .queue
+        .iter()
+        .filter(|one| one.under_way && !shown(&one.instance));
+    let unseen = unseen.map(|one| OpenRepairDoc {
+        service: service.service.clone(),
+        slot: one.slot.clone(),
+        instance: one.instance.clone(),
+        repair: None,
+        state: "missing",
     });
     open.map(|(slot, instance)| OpenRepairDoc {
         service: service.service.clone(),
@@ -219,6 +240,7 @@ fn open_repairs(service: &ServiceDoc) -> Vec<OpenRepairDoc> {
         repair: instance.incident.as_ref().map(|incident| incident.repair.clone()),
         state: instance.word,
     })
+    .chain(unseen)
     .collect()
 }
 

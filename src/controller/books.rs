@@ -112,9 +112,18 @@ impl Rounds {
             .incidents
             .iter()
             .filter(|(_, incident)| incident.healed.is_none());
-        let open: Vec<String> = open
+        let mut open: Vec<String> = open
             .map(|(id, incident)| format!("{id} ({})", incident.kind.as_str()))
             .collect();
+        for one in record.memory.replacements.values().filter(|one| one.is_open()) {
+            let launched: Vec<&str> = one.launched().map(|id| id.as_str()).collect();
+            let by = if launched.is_empty() {
+                String::new()
+            } else {
+                format!(" by {}", launched.join(", "))
+            };
+            open.push(format!("{} (being replaced{by})", one.old));
+        }
         Ok(if open.is_empty() {
             String::new()
         } else {

@@ -606,7 +606,11 @@ fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: bool) -> Times
         .replacements
         .values()
         .any(|one| one.is_open() && one.quarantined.is_none());
-    let under_repair = acts || replacing || views().any(is_under_repair);
+    let registering = input.memory.instances.values().any(|instance| {
+        let of = instance.registration.as_ref();
+        of.is_some_and(|of| of.in_traffic_for.is_zero() && of.retry.is_none() && !of.wait.is_zero())
+    });
+    let under_repair = acts || registering || replacing || views().any(is_under_repair);
     let soon = LEAST_BETWEEN_LOOKS.min(input.interval);
     let mut wait = if under_repair { soon } else { input.interval };
     let lefts = views().flat_map(|view| &view.holds);

@@ -70,6 +70,9 @@ pub struct LaunchAttempt {
     /// Each candidate that was asked for, in order. Only the last one can be unanswered.
     #[serde(default)]
     pub tries: Vec<LaunchTry>,
+    /// For how long the last candidate has been refused: then all of them are asked once more.
+    #[serde(default)]
+    pub refused_for: Duration,
     /// What came of it.
     #[serde(default)]
     pub instance: Option<InstanceId>,

@@ -6,10 +6,11 @@ use super::{PROVEN_AFTER_LOOKS, is_gone, members_left, wants};
 use crate::decide::claims::Owner;
 use crate::decide::fold::{ABSENT_FOR_GONE, DAY, LONGEST_COOLDOWN, LOOKS_FOR_ABSENCE, Seen, Tick, cooldown};
 use crate::decide::image::{ImageVerdict, image_verdict};
+use crate::decide::outcome::LONGEST_RETRY;
 use crate::decide::verdict::stop_evidence;
 use crate::model::{
     AilmentKind, Coverage, Instance, InstanceId, InstanceMemory, InstanceState, LaunchAnswer, LaunchAttempt,
-    LaunchEnd, Part, Replacement, ReplacementEnd, ServiceMemory, StoppedBy,
+    LaunchEnd, LaunchTry, Part, Replacement, ReplacementEnd, ServiceMemory, StoppedBy,
 };
 use crate::policy::{OldInstance, Policy, Slot};
 use std::collections::BTreeMap;
@@ -95,6 +96,7 @@ impl Follower<'_> {
             draining: one.draining_since.is_some(),
             put_down: one.put_down.is_some(),
         };
+        self.ask_again(one);
         if let Some(attempt) = one.attempt_mut() {
             self.track(attempt, slot);
             if let Some(why) = self.failure(attempt, stage) {
@@ -114,6 +116,30 @@ impl Follower<'_> {
             self.give_up(one);
         }
         self.conclude(one);
+    }
+
+    /// Capacity that no candidate had comes back: after a wait that grows from round to round, every one is asked again.
+    fn ask_again(&self, one: &mut Replacement) {
+        let rounds = one.retry.as_ref().map_or(1, |retry| retry.tries);
+        let first = self.seen.policy.limits.cooldown;
+        let wait = cooldown(first, rounds, LONGEST_RETRY, one.repair.as_str());
+        let is_refused = |one: &LaunchTry| matches!(one.answer, LaunchAnswer::Refused { .. });
+        let elapsed = self.tick.elapsed;
+        let Some(attempt) = one.attempt_mut().filter(|attempt| attempt.instance.is_none()) else {
+            return;
+        };
+        if !attempt.tries.last().is_some_and(is_refused) {
+            attempt.refused_for = Duration::ZERO;
+            return;
+        }
+        attempt.refused_for = attempt.refused_for.saturating_add(elapsed);
+        if attempt.refused_for >= wait {
+            attempt.refused_for = Duration::ZERO;
+            attempt.tries.retain(|one| !is_refused(one));
+            if let Some(retry) = &mut one.retry {
+                retry.tries = retry.tries.saturating_add(1);
+            }
+        }
     }
 
     /// An answer may be lost, and the instance is there all the same: its tag, which only a request that this journal knows of

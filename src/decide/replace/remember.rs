@@ -96,6 +96,7 @@ fn begun(number: u32, now: Timestamp) -> LaunchAttempt {
         number,
         begun: now,
         tries: Vec::new(),
+        refused_for: Duration::ZERO,
         instance: None,
         lasted: Duration::ZERO,
         seen: false,

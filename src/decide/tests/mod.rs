@@ -1,7 +1,9 @@
 //! Decisions as nights: what is seen, what is planned, and at the end: plan again, nothing to do.
 
 mod guard;
+mod guard_steps;
 mod night;
 mod properties;
 mod regressions;
+mod replacement;
 mod verdicts;
