@@ -136,7 +136,7 @@ impl Actor<'_> {
             self.journal.begin(intent.clone()).await?;
         }
         if matches!(outcome, Ok(Outcome::Accepted { .. }) | Err(_)) {
-            self.disrupting.sent(&intent.step);
+            self.disrupting.sent(&intent.step, self.env.clock.boot());
         }
         match outcome {
             Ok(outcome) => self.ended(intent, outcome, carried).await,

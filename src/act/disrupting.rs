@@ -3,8 +3,13 @@
 
 use crate::decide::replace::is_registered;
 use crate::model::{InstanceId, Observation, Step, TargetGroupArn, TargetState};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// AWS's answers are older than its effects by minutes at the most. A target that is shown as registered after so long is
+/// registered: somebody has put it back.
+const SHOWS_AFTER: Duration = Duration::from_secs(600);
 
 /// One target, by group, instance and port.
 type Taken = (TargetGroupArn, InstanceId, Option<u16>);
@@ -12,8 +17,8 @@ type Taken = (TargetGroupArn, InstanceId, Option<u16>);
 #[derive(Debug, Default)]
 struct Inner {
     busy: BTreeSet<TargetGroupArn>,
-    /// Taken out, and not yet seen to be out.
-    taken: BTreeSet<Taken>,
+    /// Taken out, and not yet seen to be out, with the boot clock's reading when it was.
+    taken: BTreeMap<Taken, Duration>,
 }
 
 /// Shared by all services of the process. Clones share it.
@@ -42,12 +47,12 @@ impl Disrupting {
     }
 
     /// AWS accepted a step, or may have done so.
-    pub(super) fn sent(&self, step: &Step) {
+    pub(super) fn sent(&self, step: &Step, now: Duration) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match step {
             Step::Deregister(target) => {
                 let taken = (target.arn.clone(), target.instance.clone(), target.port);
-                inner.taken.insert(taken);
+                inner.taken.insert(taken, now);
             }
             Step::Register(target) => {
                 let back = (target.arn.clone(), target.instance.clone(), target.port);
@@ -61,9 +66,12 @@ impl Disrupting {
     pub(super) fn seen_through(&self, mut look: Observation) -> Observation {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for group in look.groups.values_mut() {
-            inner.taken.retain(|(arn, instance, port)| {
+            inner.taken.retain(|(arn, instance, port), since| {
                 if *arn != group.arn {
                     return true;
+                }
+                if look.begun.boot.saturating_sub(*since) >= SHOWS_AFTER {
+                    return false;
                 }
                 let mut targets = group.targets.iter_mut();
                 let stale = targets.find(|target| {

@@ -288,13 +288,16 @@ fn window(input: &Input<'_>, need: &Need<'_>, holds: &mut Vec<HoldReason>) {
         }
         return;
     }
-    if let Maintenance::Windows(_) = &input.policy.maintenance
-        && !input.policy.maintenance.contains(input.now)
-    {
-        holds.push(HoldReason::Window {
-            opens: input.policy.maintenance.next_start(input.now),
-        });
-    }
+    holds.extend(outside_of_windows(input));
+}
+
+/// No window is open now.
+pub(super) fn outside_of_windows(input: &Input<'_>) -> Option<HoldReason> {
+    let maintenance = &input.policy.maintenance;
+    let closed = matches!(maintenance, Maintenance::Windows(_)) && !maintenance.contains(input.now);
+    closed.then(|| HoldReason::Window {
+        opens: maintenance.next_start(input.now),
+    })
 }
 
 /// What else is under way, in this service and in others.

@@ -1,6 +1,6 @@
 //! The next step of a replacement that is under way, or what it waits for.
 
-use super::need::{Proposed, Wish, choose, in_words, view};
+use super::need::{Proposed, Wish, choose, in_words, outside_of_windows, view};
 use super::queue::{Queued, Rank, Risk};
 use super::serve::{Serves, is_out, is_registered, serves};
 use super::{PROVEN_AFTER_LOOKS, follow::RETIRED_TAG, is_gone};
@@ -289,6 +289,16 @@ impl<'a> Worker<'a> {
 
     fn launch(&mut self, number: u32, refused: &[crate::model::LaunchTry]) {
         let Some(slot) = self.slot else { return };
+        // What was not sent in one window, or failed in it, waits for the next while the old one serves.
+        let old = self.input.look.instances.get(&self.one.old);
+        let serves = old.is_some_and(|old| old.state == InstanceState::Running);
+        if self.one.kind == AilmentKind::ImageGone
+            && serves
+            && let Some(hold) = outside_of_windows(self.input)
+        {
+            self.holds.push(hold);
+            return;
+        }
         let of = RepairOf {
             attempt: number,
             ..self.of()

@@ -119,6 +119,25 @@ impl Server {
         );
     }
 
+    /// Registers an image, as a person's build does, and returns its id.
+    pub fn register_image(&self, name: &str) -> String {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("Action", "RegisterImage")
+            .append_pair("Version", "2016-11-15")
+            .append_pair("Name", name)
+            .append_pair("Architecture", "x86_64")
+            .append_pair("RootDeviceName", "/dev/sda1")
+            .append_pair("VirtualizationType", "hvm")
+            .finish();
+        let form = ["Content-Type: application/x-www-form-urlencoded".to_owned()];
+        let answer = self.as_a_person("ec2", &form, &body);
+        let id = answer
+            .split("<imageId>")
+            .nth(1)
+            .and_then(|rest| rest.split('<').next());
+        id.unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
     /// Sets a parameter, as a person does.
     pub fn set_parameter(&self, name: &str, value: &str) {
         let body = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
@@ -139,7 +158,7 @@ impl Server {
     }
 
     /// One AWS call that is not the program's. The server checks no signatures, only who signed for what.
-    fn as_a_person(&self, service: &str, headers: &[String], body: &str) {
+    fn as_a_person(&self, service: &str, headers: &[String], body: &str) -> String {
         let scope = format!("{SETUP_KEY}/20261111/eu-west-2/{service}/aws4_request");
         let mut lines = headers.to_vec();
         lines.push(format!(
@@ -147,6 +166,7 @@ impl Server {
         ));
         let (status, text) = http::request(&self.lease.address, "POST", "/", &lines, body);
         assert_eq!(status, 200, "{body}: {text}");
+        text
     }
 
     pub fn forget_calls(&self) {

@@ -10,4 +10,5 @@ mod people;
 mod permissions;
 mod process;
 mod refusals;
+mod replace;
 mod sight;
