@@ -48,7 +48,13 @@ fn melts(world: &World, declared: &Declared, account: &str, from: Timestamp) -> 
     let ails = |i: &Instance| {
         sick.contains(i.id.as_str()) || sick.contains(i.private_ip.as_str()) || all_since(i, ails_by_itself)
     };
-    let here = || world.instances().filter(|i| i.scope.account == account);
+    // What a replacement has launched is on its way, or its own failure: no sign of what befalls the account.
+    let is_on_its_way = |i: &Arc<Instance>| step::is_attempt_in(world, i);
+    let here = || {
+        world
+            .instances()
+            .filter(|i| i.scope.account == account && !is_on_its_way(i))
+    };
     let (percent, least) = declared.breaker;
     let ailing: BTreeSet<&str> = here().filter(|i| ails(i)).map(|i| i.id.as_str()).collect();
     let unknown: BTreeSet<&str> = here()

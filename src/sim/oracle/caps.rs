@@ -32,15 +32,19 @@ pub(super) fn s11_caps(case: &Case, findings: &mut Findings) {
 fn s11_at_once(case: &Case, findings: &mut Findings) {
     let disrupted = disrupted(case).into_iter().map(|i| i.id.as_str());
     let replaced = step::tag_param(case.arrival.params, REPLACES).filter(|_| step::is_launch(case));
-    let begun: BTreeSet<&str> = disrupted.chain(replaced).collect();
+    let begun = disrupted.chain(replaced).map(|id| step::repaired(case, id));
+    let begun: BTreeSet<&str> = begun.collect();
     for service in case.services() {
         let is_its = |id: &&String| {
             let owner = case.world().instance(id).and_then(|i| place(case, i));
             owner.is_some_and(|(of, _)| of.name == service.name)
         };
         let open = case.memory.repairs.iter().filter(is_its);
-        let others = open.filter(|id| !begun.contains(id.as_str()) && !is_whole(case, id));
-        let at_once = others.count() + begun.len().min(1);
+        let others = open
+            .filter(|id| !is_whole(case, id))
+            .map(|id| step::repaired(case, id));
+        let others: BTreeSet<&str> = others.filter(|id| !begun.contains(id)).collect();
+        let at_once = others.len() + begun.len().min(1);
         findings.require(begun.is_empty() || at_once <= service.max_concurrent, || {
             format!(
                 "{at_once} repairs of service {} at once; the limit is {}",

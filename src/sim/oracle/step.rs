@@ -5,15 +5,21 @@
 //! the case's window, and in its favour if it held at any.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::case::{Arrival, Case};
 use super::declared::{Service, Slot};
 use crate::sim::world::api::Operation;
 use crate::sim::world::balancing::Op;
-use crate::sim::world::{CheckStatus, Health, Instance, State, TargetGroup, TargetKey, launch};
+use crate::sim::world::{
+    CheckStatus, Health, Instance, State, TargetGroup, TargetKey, World, earlier, launch,
+};
 
 /// The instance in whose place a launched one is to serve.
 pub(super) const REPLACES: &str = "keepgreen:replaces";
+
+/// What was healthy at every moment for so long, serves.
+const SERVES_AFTER: Duration = Duration::from_secs(20);
 
 /// A parameter of the request's text.
 pub(super) fn param<'a>(params: &'a str, key: &str) -> Option<&'a str> {
@@ -122,10 +128,32 @@ pub(super) fn replacements<'a>(case: &Case<'a>, old: &'a str) -> impl Iterator<I
         .map(AsRef::as_ref)
 }
 
-/// It was launched in the place of one that is still there and still counts: an attempt that has not succeeded yet.
+/// It was launched in another one's place, and has not taken it yet: an attempt, whose own instance may be ended (S8).
 pub(super) fn is_attempt(case: &Case, instance: &Instance) -> bool {
-    let old = instance.tag(REPLACES).and_then(|id| case.world().instance(id));
-    old.is_some_and(|old| !is_gone(old) && old.tag("keepgreen:retired").is_none())
+    is_attempt_in(case.world(), instance)
+}
+
+/// While the old one is still there and still counts, it has not; and if that is gone, as long as it has not served.
+pub(super) fn is_attempt_in(world: &World, instance: &Instance) -> bool {
+    let Some(replaced) = instance.tag(REPLACES) else {
+        return false;
+    };
+    match world.instance(replaced) {
+        Some(old) if !is_gone(old) => old.tag("keepgreen:retired").is_none(),
+        _ => {
+            let healths = world.healths_since(&instance.id, earlier(world.now(), SERVES_AFTER));
+            let healthy =
+                |all: &[Health]| !all.is_empty() && all.iter().all(|health| *health == Health::Healthy);
+            healths.is_empty() || !healths.iter().all(|(_, all)| healthy(all))
+        }
+    }
+}
+
+/// The repair that an instance is of, by the one that it is about: an attempt's is that of the one in whose place it is.
+pub(super) fn repaired<'a>(case: &Case<'a>, id: &'a str) -> &'a str {
+    let instance = case.world().instance(id);
+    let attempt = instance.filter(|instance| is_attempt(case, instance));
+    attempt.and_then(|instance| instance.tag(REPLACES)).unwrap_or(id)
 }
 
 pub(super) fn is_gone(instance: &Instance) -> bool {
