@@ -58,6 +58,17 @@ impl World {
         living
     }
 
+    /// AWS terminates it, for `code`: its host is lost, and with it what cannot be moved.
+    pub fn terminate_by_aws(&mut self, id: &str, code: &str) -> bool {
+        let living = self
+            .state_of(id)
+            .is_some_and(|s| !matches!(s, State::ShuttingDown | State::Terminated));
+        if living {
+            self.begin_terminate(id, code, code);
+        }
+        living
+    }
+
     /// A person reboots it.
     pub fn reboot_by_person(&mut self, id: &str) -> bool {
         let running = self.state_of(id) == Some(State::Running);
