@@ -5,7 +5,7 @@
 //! clock and the boot clock say, never backwards and at most [`MOST_BETWEEN_LOOKS`].
 
 use super::claims::{Claims, Owner};
-use super::replace::{follow, remember_lost, role_of};
+use super::replace::{adopt_launched, follow, remember_lost, role_of};
 use super::verdict::{Health, Verdict, checks_are_ok, verdict};
 use crate::model::{
     Ailment, AilmentKind, Attempt, AttemptEnd, Coverage, Gap, Incident, Instance, InstanceId, InstanceMemory,
@@ -87,6 +87,7 @@ pub fn fold(before: &ServiceMemory, seen: &Seen<'_>) -> ServiceMemory {
     let mut memory = before.clone();
     let tick = Tick::between(before, seen);
     forgive(&mut memory, seen);
+    adopt_launched(&mut memory, seen.look);
     let coverage = true_coverage(seen.look, before);
     let listing_complete = coverage.gap(&Part::Instances).is_none();
     let by_slot = members(seen.look, seen.claims);

@@ -273,7 +273,10 @@ fn settle_launch(launch: &Launch, look: &Observation, memory: &ServiceMemory) ->
     let known: Vec<&InstanceId> = memory
         .replacements
         .get(&launch.of.about)
-        .map(|one| one.launched().collect())
+        .map(|one| {
+            let ended = one.attempts.iter().filter(|attempt| attempt.end.is_some());
+            ended.filter_map(|attempt| attempt.instance.as_ref()).collect()
+        })
         .unwrap_or_default();
     let found = look
         .instances

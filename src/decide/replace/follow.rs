@@ -10,7 +10,7 @@ use crate::decide::outcome::LONGEST_RETRY;
 use crate::decide::verdict::stop_evidence;
 use crate::model::{
     AilmentKind, Coverage, Instance, InstanceId, InstanceMemory, InstanceState, LaunchAnswer, LaunchAttempt,
-    LaunchEnd, LaunchTry, Part, Replacement, ReplacementEnd, ServiceMemory, StoppedBy,
+    LaunchEnd, LaunchTry, Observation, Part, Replacement, ReplacementEnd, ServiceMemory, StoppedBy,
 };
 use crate::policy::{OldInstance, Policy, Slot};
 use std::collections::BTreeMap;
@@ -55,6 +55,36 @@ pub(in crate::decide) fn follow(
     memory.replacements = all;
 }
 
+/// Finds what came of launches whose answers were lost, before anybody counts the members of a slot: what is being launched
+/// is none of them yet.
+pub(in crate::decide) fn adopt_launched(memory: &mut ServiceMemory, look: &Observation) {
+    for one in memory.replacements.values_mut().filter(|one| one.is_open()) {
+        adopt(one, look);
+    }
+}
+
+/// An answer may be lost, and the instance is there all the same: its tag, which only a request that this journal knows of
+/// can have given it, says which repair it is of. That the request was sent need not be known: who sent it may have died.
+fn adopt(one: &mut Replacement, look: &Observation) {
+    let known: Vec<InstanceId> = one.launched().cloned().collect();
+    let repair = one.repair.clone();
+    let Some(attempt) = one.attempt_mut().filter(|attempt| attempt.instance.is_none()) else {
+        return;
+    };
+    let Some(last) = attempt.tries.last_mut() else {
+        return;
+    };
+    let is_it = |instance: &&Instance| {
+        instance.tags.get(REPAIR_TAG).map(String::as_str) == Some(repair.as_str())
+            && !known.contains(&instance.id)
+    };
+    if let Some(instance) = look.instances.values().find(is_it) {
+        attempt.instance = Some(instance.id.clone());
+        last.answer = LaunchAnswer::Launched;
+        last.request = None;
+    }
+}
+
 /// Whether the slot has fewer members than it should, what is being launched aside.
 fn lacks(
     seen: &Seen<'_>,
@@ -89,7 +119,6 @@ impl Follower<'_> {
             *left = left.saturating_sub(self.tick.elapsed);
             !left.is_zero()
         });
-        self.adopt(one);
         let slot = self.seen.policy.slots.get(&one.slot);
         let stage = Stage {
             slot,
@@ -138,32 +167,6 @@ impl Follower<'_> {
             attempt.tries.retain(|one| !is_refused(one));
             if let Some(retry) = &mut one.retry {
                 retry.tries = retry.tries.saturating_add(1);
-            }
-        }
-    }
-
-    /// An answer may be lost, and the instance is there all the same: its tag, which only a request that this journal knows of
-    /// can have given it, says which repair it is of.
-    fn adopt(&self, one: &mut Replacement) {
-        let known: Vec<InstanceId> = one.launched().cloned().collect();
-        let repair = one.repair.clone();
-        let Some(attempt) = one.attempt_mut().filter(|attempt| attempt.instance.is_none()) else {
-            return;
-        };
-        let was_sent =
-            |answer: &LaunchAnswer| matches!(answer, LaunchAnswer::Unknown | LaunchAnswer::Launched);
-        if !attempt.tries.last().is_some_and(|last| was_sent(&last.answer)) {
-            return;
-        }
-        let is_it = |instance: &&Instance| {
-            instance.tags.get(REPAIR_TAG).map(String::as_str) == Some(repair.as_str())
-                && !known.contains(&instance.id)
-        };
-        if let Some(instance) = self.seen.look.instances.values().find(is_it) {
-            attempt.instance = Some(instance.id.clone());
-            if let Some(last) = attempt.tries.last_mut() {
-                last.answer = LaunchAnswer::Launched;
-                last.request = None;
             }
         }
     }

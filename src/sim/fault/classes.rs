@@ -13,7 +13,6 @@ use crate::sim::world::api::ApiError;
 use crate::sim::world::{App, Check, Instance, Pace, Staleness, State, World, later};
 
 const EVENT_INTAKE: Option<&str> = Some("event intake");
-const REPLACE: Option<&str> = Some("replace");
 
 const fn class(name: &'static str, kind: Kind, strikes: Strikes, how: fn(&Stage, Strike)) -> Class {
     Class {
@@ -125,27 +124,26 @@ pub(super) const ALL: &[Class] = &[
     class("not authorised", Write, Writes, |s, b| {
         call(s, &b, Fault::not_authorized("it"))
     }),
-    awaiting(
-        "token mismatch",
+    class(
+        "no capacity for a launch, as a 5xx",
         Write,
         Action("RunInstances"),
-        REPLACE,
-        |s, b| {
-            call(
-                s,
-                &b,
-                Fault::error(
-                    "IdempotentParameterMismatch",
-                    "Arguments on this idempotent request are inconsistent",
-                ),
-            );
-        },
+        |s, b| call(s, &b, Fault::no_capacity()),
     ),
-    awaiting(
+    class("token mismatch", Write, Action("RunInstances"), |s, b| {
+        call(
+            s,
+            &b,
+            Fault::error(
+                "IdempotentParameterMismatch",
+                "Arguments on this idempotent request are inconsistent",
+            ),
+        );
+    }),
+    class(
         "token's instance terminated",
         Write,
         Action("RunInstances"),
-        REPLACE,
         |s, b| {
             call(
                 s,

@@ -18,7 +18,8 @@ use crate::sim::world::{Instance, earlier, later};
 pub(super) const RESUMING: Duration = Duration::from_secs(600);
 /// Within this time after one another, mutations of one instance come from one decision.
 const WAVE: Duration = Duration::from_secs(60);
-/// One instance is named so often at the most: in a batch, alone, and once more after a look at what became of that.
+/// One instance is named so often at the most by mutations that ask for the same: in a batch, alone, and once more after a
+/// look at what became of that. The steps of a repair, each of which asks for something else, are no wave.
 const NAMED_MAX: usize = 3;
 
 /// A batch that fails is halved until what fails is alone: that often at the most.
@@ -39,8 +40,15 @@ pub(super) struct Resumption {
 struct Sent {
     at: Timestamp,
     instance: String,
+    /// What was asked for: the action, and of targets the group.
+    what: (&'static str, Option<String>),
     /// How many it named.
     batch: usize,
+}
+
+fn asked_for(arrival: &Arrival) -> (&'static str, Option<String>) {
+    let group = step::param(arrival.params, "TargetGroupArn");
+    (arrival.request.operation.name(), group.map(str::to_owned))
 }
 
 impl Resumption {
@@ -77,6 +85,7 @@ impl Resumption {
         self.sent.extend(ids.into_iter().map(|id| Sent {
             at: now,
             instance: id.to_owned(),
+            what: asked_for(arrival),
             batch,
         }));
     }
@@ -96,7 +105,7 @@ impl Resumption {
 }
 
 /// A process that begins after another one, or was held by a pause, replays nothing: what it sends, it has decided since. And
-/// it makes no wave: no instance is the subject of one mutation after the other.
+/// it makes no wave: no instance is the subject of the same mutation over and over.
 pub(super) fn l5_resume(case: &Case, findings: &mut Findings) {
     let (books, arrival) = (case.books, case.arrival);
     let began = books.resumed(arrival);
@@ -122,7 +131,9 @@ pub(super) fn l5_resume(case: &Case, findings: &mut Findings) {
         if held.or(began.filter(|began| resumes(*began))).is_some() {
             let since = earlier(arrival.sent, WAVE);
             let sent = case.memory.resumption.sent.iter();
-            let named = || sent.clone().filter(|sent| sent.at > since && sent.instance == id);
+            let what = asked_for(arrival);
+            let is_same = |sent: &&Sent| sent.at > since && sent.instance == id && sent.what == what;
+            let named = || sent.clone().filter(is_same);
             let times = named().count() + 1;
             let batch = named().map(|sent| sent.batch).max().unwrap_or(1);
             findings.require(times <= NAMED_MAX + halvings(batch), || {

@@ -503,6 +503,7 @@ fn root_device(
 pub struct TargetGroupSpec {
     group: TargetGroup,
     targets: Vec<(String, Option<u16>)>,
+    drain_s: u64,
 }
 
 impl TargetGroupSpec {
@@ -532,6 +533,7 @@ impl TargetGroupSpec {
         Self {
             group,
             targets: Vec::new(),
+            drain_s: 60,
         }
     }
 
@@ -558,6 +560,12 @@ impl TargetGroupSpec {
         self
     }
 
+    /// Its deregistration delay; a minute, if nobody says otherwise.
+    pub fn drains_in(mut self, seconds: u64) -> Self {
+        self.drain_s = seconds;
+        self
+    }
+
     /// No listener forwards to it.
     pub fn not_in_use(mut self) -> Self {
         self.group.usage = Usage::Assumed(false);
@@ -576,7 +584,7 @@ impl TargetGroupSpec {
         group.attributes = of_new_group(&group.target_type, group.protocol.as_deref());
         group
             .attributes
-            .insert(DEREGISTRATION_DELAY.to_owned(), "60".to_owned());
+            .insert(DEREGISTRATION_DELAY.to_owned(), self.drain_s.to_string());
         world.furnish(&group.scope);
         group.vpc = world.default_vpc(&group.scope).map(|vpc| vpc.id.clone());
         for (id, port) in self.targets {

@@ -58,13 +58,13 @@ impl World {
         living
     }
 
-    /// AWS terminates it: its host is lost beyond repair.
-    pub fn terminate_by_aws(&mut self, id: &str) -> bool {
+    /// AWS terminates it, for `code`: its host is lost, and with it what cannot be moved.
+    pub fn terminate_by_aws(&mut self, id: &str, code: &str) -> bool {
         let living = self
             .state_of(id)
             .is_some_and(|s| !matches!(s, State::ShuttingDown | State::Terminated));
         if living {
-            self.begin_terminate(id, "Server.InternalError", "Server.InternalError");
+            self.begin_terminate(id, code, code);
         }
         living
     }

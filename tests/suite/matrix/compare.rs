@@ -1,6 +1,7 @@
 //! How a disturbed night differs from the undisturbed one.
 
-use super::play::{End, Night};
+use super::end::End;
+use super::play::Night;
 use std::collections::BTreeSet;
 
 /// `None`: it ended the same, no invariant was broken, and no instance was started more often, but for so many times.

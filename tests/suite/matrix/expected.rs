@@ -2,7 +2,7 @@
 //! to end, and where it cannot strike, with the reason.
 
 use super::scenario::{ANOTHER_ACCOUNT, FAILS_ONCE, IMAGE_GONE};
-use keepgreen::sim::fault::Class;
+use keepgreen::sim::fault::{Class, Kind, Strikes};
 use keepgreen::sim::world::incident::GREEN;
 use keepgreen::sim::{CallRecord, Outcome};
 use std::time::Duration;
@@ -13,14 +13,56 @@ pub struct Site {
     /// Its number in the run.
     pub call: u32,
     pub record: CallRecord,
-    /// The state that green was in: the instance that suffers.
-    pub green: String,
-    /// How often green had begun to boot, and how often it will yet, undisturbed.
+    /// In this night an instance is replaced.
+    pub replaces: bool,
+    /// The instance that suffers.
+    pub victim: String,
+    /// The state that it was in.
+    pub state: String,
+    /// How often it had begun to boot, and how often it will yet, undisturbed.
     pub boots: (usize, usize),
     /// How many instances were running.
     pub running: usize,
     /// It belongs to the last two looks of the night; the last one's outcome is not waited for.
     pub is_late: bool,
+    pub calls: Reach,
+    /// What strikes the world or the process strikes now.
+    pub moment: bool,
+}
+
+/// Which classes, of those that strike a call itself, strike here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    All,
+    /// Those alone that show something else than there is.
+    Reads,
+    None,
+}
+
+/// It strikes the world, or the process, at some moment, whatever call it is.
+pub fn is_of_the_moment(class: &Class) -> bool {
+    let of_the_call = [
+        "throttled",
+        "credentials expire",
+        "name does not resolve",
+        "connection refused",
+        "connection never comes about",
+        "accepts and never answers",
+        "page of a proxy instead of an answer",
+    ];
+    class.strikes == Strikes::AnyCall && !of_the_call.contains(&class.name)
+}
+
+/// It strikes one instance.
+pub fn has_victim(class: &Class) -> bool {
+    let none = ["mass stop", "policy reloaded"];
+    let absent = [
+        "existing object absent",
+        "terminated lingers",
+        "terminated vanishes at once",
+        "transitions missed",
+    ];
+    absent.contains(&class.name) || (class.kind == Kind::World && !none.contains(&class.name))
 }
 
 /// How a night is to end.
@@ -37,6 +79,9 @@ pub enum Ending {
 /// What goes wrong between keepgreen and AWS, or with keepgreen's own machine, leaves no trace. What happens to the world
 /// does, unless it passes, or is mended in the same way.
 pub fn ending(class: &Class, site: &Site) -> Ending {
+    if site.replaces {
+        return ending_of_replacement(class);
+    }
     match class.name {
         // A member of a scaling group is for its group to start.
         "mass stop" if site.scenario == ANOTHER_ACCOUNT => Ending::Another,
@@ -52,6 +97,25 @@ pub fn ending(class: &Class, site: &Site) -> Ending {
         // Each slot has the other instance from then on.
         "slots swap" => Ending::Another,
         "start does not hold" | "mass stop" | "transitions missed" => Ending::StartedAgain,
+        _ => Ending::Same,
+    }
+}
+
+/// What a person or AWS does to one of the two that change places makes it another replacement, or none; what passes while
+/// the next attempt or look waits does not.
+fn ending_of_replacement(class: &Class) -> Ending {
+    let passes = [
+        "boots forever",
+        "answers with errors",
+        "flaps just outside the success window",
+        "policy reloaded",
+    ];
+    match class.name {
+        "terminated lingers" | "terminated vanishes at once" | "transitions missed" => Ending::Another,
+        "intent of an unknown kind" => Ending::Another,
+        // Taken at its word, it says that something was launched, which is looked for and waited for.
+        "token mismatch" => Ending::Another,
+        name if class.kind == Kind::World && !passes.contains(&name) => Ending::Another,
         _ => Ending::Same,
     }
 }
@@ -121,12 +185,12 @@ pub const EXCEPTIONS: &[Exception] = &[
     ),
     never(
         "a person starts it",
-        |site| site.green != "stopped",
+        |site| site.state != "stopped",
         "only a stopped instance can be started",
     ),
     never(
         "a person stops it",
-        |site| matches!(site.green.as_str(), "stopped" | "stopping"),
+        |site| matches!(site.state.as_str(), "stopped" | "stopping"),
         "it is stopped already",
     ),
     never(

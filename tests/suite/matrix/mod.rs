@@ -13,7 +13,10 @@
 mod cells;
 mod compare;
 mod crash;
+mod end;
 mod expected;
 mod faults;
 mod play;
+mod replaced;
 mod scenario;
+mod sites;

@@ -4,14 +4,14 @@
 //! After a crash the process begins anew once more: a fresh one that finds everything done must leave it so.
 
 use super::compare::unlike;
+use super::end::{End, end_of, end_of_world, names};
 use super::scenario::{Scenario, pace};
-use crate::simulation::stage::{end_state, on_stage, scratch};
+use crate::simulation::stage::{on_stage, scratch};
 use keepgreen::controller::Passed;
-use keepgreen::record::{FILE_NAME, Journal};
+use keepgreen::record::FILE_NAME;
 use keepgreen::sim::fault::{Class, Strike};
 use keepgreen::sim::oracle::Violation;
 use keepgreen::sim::world::Entry;
-use keepgreen::sim::world::incident::GREEN;
 use keepgreen::sim::{CallRecord, Cloud, CrashPlan, Ended, Incarnation, Stage, When};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -27,11 +27,10 @@ const STOOD: Duration = Duration::from_secs(12);
 /// A night that has not ended by then has not ended well: a loop that stood still goes on after five minutes, an attempt
 /// that failed waits for its cooldown.
 const TIME_IS_UP: Duration = Duration::from_secs(10 * 60);
+/// How the log's line of a launch begins.
+pub const LAUNCHED: &str = "launched from";
 /// Of the process that finds everything done: two looks.
 const LAST_LIFE: Duration = Duration::from_secs(12);
-
-/// What the world and the journal are like in the end.
-pub type End = BTreeMap<String, String>;
 
 /// Who goes on after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,11 +54,13 @@ pub enum Disturbance {
 }
 
 /// One fault, at one call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Blow {
     /// Which call of the run it strikes, counted from 1.
     pub call: u32,
     pub class: &'static Class,
+    /// The instance that suffers.
+    pub target: String,
     /// Of a class that has several shapes, which.
     pub variant: u64,
     /// How long it lasts, of classes that end by themselves.
@@ -69,12 +70,14 @@ pub struct Blow {
 /// How a night went and ended.
 pub struct Night {
     pub end: End,
-    /// How often each instance began to boot: mutations that had an effect.
+    /// How often each instance began to boot, by its name in the end: mutations that had an effect.
     pub boots: BTreeMap<String, usize>,
     /// How many requests to change something were sent.
     pub writes: usize,
-    /// All instances; each ran in the beginning.
+    /// All instances; each ran in the beginning, but those that were launched.
     pub instances: Vec<String>,
+    /// Those.
+    pub launched: Vec<String>,
     /// The calls of the first life.
     pub calls: Vec<CallRecord>,
     /// The turns that the world's course took: an instance's state or a target's health changed.
@@ -130,10 +133,12 @@ pub fn play(scenario: &Scenario, disturbance: &Disturbance, wanted: Wanted<'_>) 
     on_stage(SEED, &[("tis.yaml", &policy)], world, async |stage| {
         (scenario.config)(&mut stage.config);
         stage.cloud.declare((scenario.declared)());
-        stage.cloud.world(|world| {
-            world.set_pace(pace());
-            (scenario.strike)(world);
-        });
+        stage.cloud.world(|world| world.set_pace(pace()));
+        if !scenario.known_for.is_zero() {
+            let life = stage.next_life();
+            Box::pin(stage.live(&life, scenario.known_for, |_| {})).await;
+        }
+        stage.cloud.world(scenario.strike);
         // What was struck is down when the first life begins: every life makes the same calls then.
         tokio::time::sleep(Duration::from_secs(300)).await;
         through(stage, disturbance, wanted).await
@@ -142,6 +147,7 @@ pub fn play(scenario: &Scenario, disturbance: &Disturbance, wanted: Wanted<'_>) 
 
 async fn through(stage: &mut Stage, disturbance: &Disturbance, wanted: Wanted<'_>) -> Night {
     let passes = RefCell::new(DefaultHasher::new());
+    let earlier = stage.cloud.calls().len();
     let seen = |passed: &Passed| note(&passes, passed);
     let mut life = stage.next_life();
     match disturbance {
@@ -149,12 +155,14 @@ async fn through(stage: &mut Stage, disturbance: &Disturbance, wanted: Wanted<'_
         Disturbance::Crash(plan, _) => life = life.with_crash(*plan),
         Disturbance::Fault(blow) => {
             let at = When::any().after(blow.call - 1).once();
-            let strike = Strike::at(at, GREEN).variant(blow.variant).lasting(blow.lasts);
+            let strike = Strike::at(at, &blow.target)
+                .variant(blow.variant)
+                .lasting(blow.lasts);
             blow.class.inject(stage, strike);
         }
     }
     let first_life = live_to(stage, &life, wanted, seen).await;
-    let calls = stage.cloud.calls();
+    let calls = stage.cloud.calls().split_off(earlier);
     if !matches!(first_life, Ended::Crashed) {
         return night_of(stage, first_life, calls, &passes).await;
     }
@@ -196,7 +204,7 @@ async fn live_to(stage: &Stage, life: &Incarnation, wanted: Wanted<'_>, seen: im
             waited += GLANCE;
             let is_there = |(key, what): (&String, &String)| wanted.get(key) == Some(what);
             // The world is looked at first: it costs nothing.
-            let has_ended = end_state(stage).iter().all(is_there)
+            let has_ended = end_of_world(stage).iter().all(is_there)
                 && end_of(stage)
                     .await
                     .is_some_and(|end| unlike(wanted, &end).is_empty());
@@ -223,25 +231,6 @@ fn hand_over(from: &Path, to: &Path) {
     }
 }
 
-/// What is, in the world and in the journal; `None`: there is no journal yet.
-async fn end_of(stage: &Stage) -> Option<End> {
-    let mut end = end_state(stage);
-    let env = stage.cloud.env(0);
-    let journal = Journal::open_read_only(stage.state(), &env).await.unwrap()?;
-    for (service, record) in journal.load_all().await.unwrap() {
-        let record = record.unwrap();
-        end.insert(
-            format!("{service}: open intents"),
-            record.unsettled.len().to_string(),
-        );
-        for (id, incident) in &record.memory.incidents {
-            let quarantined = incident.quarantined.is_some();
-            end.insert(format!("{service}: {id} quarantined"), quarantined.to_string());
-        }
-    }
-    Some(end)
-}
-
 async fn night_of(
     stage: &Stage,
     first_life: Ended,
@@ -250,13 +239,15 @@ async fn night_of(
 ) -> Night {
     let cloud = stage.cloud.clone();
     let (mut boots, mut turns) = (BTreeMap::new(), Vec::new());
+    let names = names(stage);
     let mut fingerprint = passes.borrow().clone();
     cloud.world(|world| {
         for entry in world.log().iter() {
             turns.push(entry.clone());
             format!("{entry:?}").hash(&mut fingerprint);
-            if entry.what.contains("→ pending") {
-                *boots.entry(entry.subject.clone()).or_default() += 1;
+            if entry.what.contains("→ pending") || entry.what.starts_with(LAUNCHED) {
+                let name = names.get(&entry.subject).unwrap_or(&entry.subject);
+                *boots.entry(name.clone()).or_default() += 1;
             }
         }
     });
@@ -269,6 +260,7 @@ async fn night_of(
         boots,
         writes: all.iter().filter(|call| call.is_write).count(),
         instances: cloud.world(|world| world.instances().map(|one| one.id.clone()).collect()),
+        launched: names.into_keys().collect(),
         calls,
         turns,
         violations: cloud.violations(),

@@ -30,23 +30,34 @@ pub struct Scenario {
     pub policy: fn() -> String,
     pub config: fn(&mut Config),
     pub declared: fn() -> Declared,
-    /// What happens before keepgreen's first life.
+    /// For so long keepgreen lives before that, in a life of its own.
+    pub known_for: Duration,
+    /// What happens before keepgreen's first life, or after the one in which it got to know the world.
     pub strike: fn(&mut World),
+    /// Whom a fault class that has a victim strikes.
+    pub victim: &'static str,
     /// After so long nothing changes any more, undisturbed.
     pub settled_after: Duration,
 }
 
-pub const ALL: &[Scenario] = &[
+/// All of them.
+pub fn all() -> impl Iterator<Item = &'static Scenario> {
+    SHORT.iter().chain(&super::replaced::ALL)
+}
+
+const SHORT: &[Scenario] = &[
     Scenario {
         name: IMAGE_GONE,
         world: incident_world,
         policy: || format!("{TIS}{SHORT_COOLDOWN}"),
         config: |_| {},
         declared,
+        known_for: Duration::ZERO,
         strike: |world| {
             world.stop_by_aws(GREEN, "Server.ScheduledStop");
             world.deregister_image(IMAGE);
         },
+        victim: GREEN,
         settled_after: Duration::from_secs(150),
     },
     Scenario {
@@ -55,11 +66,13 @@ pub const ALL: &[Scenario] = &[
         policy: || TIS.to_owned(),
         config: |_| {},
         declared,
+        known_for: Duration::ZERO,
         strike: |world| {
             world.stop_by_aws(GREEN, "Server.InternalError");
             world.stop_by_aws(BLUE, "Server.InternalError");
             world.poison(BLUE, Some("UnsupportedOperation"));
         },
+        victim: GREEN,
         settled_after: Duration::from_secs(150),
     },
     Scenario {
@@ -68,10 +81,12 @@ pub const ALL: &[Scenario] = &[
         policy: || format!("{TIS}{SHORT_COOLDOWN}"),
         config: |_| {},
         declared,
+        known_for: Duration::ZERO,
         strike: |world| {
             world.stop_by_aws(GREEN, "Server.ScheduledStop");
             world.fail_start(GREEN, 1);
         },
+        victim: GREEN,
         settled_after: Duration::from_secs(150),
     },
     Scenario {
@@ -89,9 +104,11 @@ pub const ALL: &[Scenario] = &[
             }
             declared
         },
+        known_for: Duration::ZERO,
         strike: |world| {
             world.stop_by_person(GREEN);
         },
+        victim: GREEN,
         settled_after: Duration::from_secs(150),
     },
     Scenario {
@@ -119,9 +136,11 @@ pub const ALL: &[Scenario] = &[
             }
             declared
         },
+        known_for: Duration::ZERO,
         strike: |world| {
             world.stop_by_aws(GREEN, "Server.ScheduledStop");
         },
+        victim: GREEN,
         settled_after: Duration::from_secs(150),
     },
 ];
@@ -154,7 +173,7 @@ fn group(name: &str, port: u16) -> TargetGroupSpec {
     brisk(name, port).scope(OTHER, REGION)
 }
 
-fn brisk(name: &str, port: u16) -> TargetGroupSpec {
+pub fn brisk(name: &str, port: u16) -> TargetGroupSpec {
     TargetGroupSpec::new(name, port).checks(5, 2, 2)
 }
 

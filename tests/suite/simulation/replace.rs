@@ -165,7 +165,9 @@ fn the_incident_is_healed_first_and_rebuilt_later_and_one_target_is_healthy_at_e
 fn what_aws_terminated_is_rebuilt_from_what_was_recorded_of_it() {
     at_night_with_image(3, async |stage| {
         live(stage, 3).await;
-        stage.cloud.world(|world| world.terminate_by_aws(GREEN));
+        stage
+            .cloud
+            .world(|world| world.terminate_by_aws(GREEN, "Server.InternalError"));
         live(stage, 60).await;
         assert_replaced(stage, "tis-prod-green", GREEN);
         assert_eq!(count(stage, "RunInstances"), 1, "{}", stage.cloud.story());
