@@ -163,23 +163,25 @@ impl Intercept for WholeAnswers {
 
 /// Whether this begins as XML and does not end with the end of its outermost element.
 fn is_cut_xml(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    let text = text.trim();
-    let root = text
-        .strip_prefix("<?")
-        .and_then(|text| text.split_once("?>"))
-        .map_or(text, |(_, root)| root.trim());
-    let Some(root) = root.strip_prefix('<') else {
-        return text.starts_with("<?");
+    let text = body.trim_ascii();
+    let declared = text.strip_prefix(b"<?").and_then(|text| {
+        let end = text.windows(2).position(|two| two == b"?>")?;
+        text.get(end + 2..)
+    });
+    let root = declared.map_or(text, <[u8]>::trim_ascii_start);
+    let Some(root) = root.strip_prefix(b"<") else {
+        return text.starts_with(b"<?");
     };
-    let name: String = root
-        .chars()
-        .take_while(|c| !c.is_whitespace() && !matches!(c, '>' | '/'))
-        .collect();
-    let is_empty_element = root
-        .find('>')
-        .is_some_and(|end| end + 1 == root.len() && root.ends_with("/>"));
-    !is_empty_element && !root.ends_with(&format!("</{name}>"))
+    let is_of_name = |byte: &&u8| !byte.is_ascii_whitespace() && !matches!(byte, b'>' | b'/');
+    let name = root.iter().take_while(is_of_name).count();
+    let name = root.get(..name).unwrap_or_default();
+    let first_end = root.iter().position(|byte| *byte == b'>');
+    let is_empty_element = first_end.is_some_and(|end| end + 1 == root.len() && root.ends_with(b"/>"));
+    let is_ended = root
+        .strip_suffix(b">")
+        .and_then(|root| root.strip_suffix(name))
+        .is_some_and(|root| root.ends_with(b"</"));
+    !is_empty_element && !is_ended
 }
 
 /// Charges the budget for requests that the SDK repeats by itself; the first one was asked for.

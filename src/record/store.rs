@@ -10,6 +10,7 @@
 //!   be forgotten at the next start, and with them attempts and unsettled requests.
 
 use super::{RecordError, schema};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -291,6 +292,10 @@ fn connect(
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
     connection.busy_timeout(patience).map_err(sqlite)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Otherwise each new value that is bound to a statement of which a partial index is weighed has it planned anew.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(sqlite)?;
     // Before anything is set: a newer version's journal is left untouched.
     schema::check(&connection, path)?;
     if access == Access::Write {

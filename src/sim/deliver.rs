@@ -25,6 +25,8 @@ pub(super) struct Parcel {
     /// `StartInstances`; a webhook's method.
     pub(super) action: String,
     pub(super) sent: Timestamp,
+    /// Sorted and readable.
+    params: String,
     parsed: Option<Result<Operation, ApiError>>,
 }
 
@@ -55,21 +57,20 @@ impl Parcel {
 
     /// A request to `endpoint`.
     pub(super) fn to(endpoint: Option<Endpoint>, request: HttpRequest) -> Self {
-        let action = match &endpoint {
-            Some(endpoint) => wire::action_of(endpoint.service, &request),
-            None => request.method.clone(),
+        let (action, params, parsed) = match &endpoint {
+            Some(endpoint) => {
+                let said = wire::understand(endpoint.service, &request);
+                requests::record(endpoint.service, &said.action, &request);
+                (said.action, said.params, Some(said.asks))
+            }
+            None => (request.method.clone(), wire::text_of(&request), None),
         };
-        if let Some(endpoint) = &endpoint {
-            requests::record(endpoint.service, &action, &request);
-        }
-        let parsed = endpoint
-            .as_ref()
-            .map(|endpoint| wire::parse(endpoint.service, &request));
         Self {
             request,
             endpoint,
             action,
             sent: Timestamp::UNIX_EPOCH,
+            params,
             parsed,
         }
     }
@@ -99,8 +100,8 @@ impl Parcel {
         caller.map_or_else(String::new, |caller| caller.account)
     }
 
-    pub(super) fn params(&self) -> String {
-        wire::canonical_params(self.endpoint.as_ref().map(|e| e.service), &self.request)
+    pub(super) fn params(&self) -> &str {
+        &self.params
     }
 }
 
@@ -163,7 +164,7 @@ impl State {
                 incarnation,
                 dry_run,
                 request,
-                params: &params,
+                params,
                 world: &self.world,
             };
             self.oracle.judge(&arrival);
@@ -202,7 +203,7 @@ impl State {
                 incarnation,
                 dry_run,
                 request,
-                params: &params,
+                params,
                 world: &self.world,
             };
             if is_done(fault) {

@@ -123,8 +123,8 @@ impl State {
         parcel.sent = now;
         let account = parcel.account(&self.world);
         let (params, params_hash) = match &parcel.endpoint {
-            Some(_) => trace::abridge(&parcel.params()),
-            None => trace::abridge(&self.impersonal(&parcel.params())),
+            Some(_) => trace::abridge(parcel.params()),
+            None => trace::abridge(&self.impersonal(parcel.params())),
         };
         self.trace.begin(CallRecord {
             number: 0,

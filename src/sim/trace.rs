@@ -2,7 +2,6 @@
 //! that happened as well.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hasher as _};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -11,6 +10,8 @@ use super::crash::Actor;
 
 /// So many characters of a call's parameters are shown.
 const PARAMS_SHOWN: usize = 200;
+/// So many hexadecimal digits of their hash.
+const HASH_SHOWN: usize = 16;
 
 /// How a call ended, as its sender saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,9 +143,7 @@ impl Trace {
     /// The call's sender reads this answer.
     pub(super) fn read(&mut self, number: u64, body: &[u8]) {
         if let Some(record) = self.record(number) {
-            let mut hash = DefaultHasher::new();
-            hash.write(body);
-            record.answer = Some(hash.finish());
+            record.answer = Some(digest(body));
         }
     }
 
@@ -173,13 +172,25 @@ impl Trace {
 
 /// What a record keeps of parameters, which may list a thousand ids: their beginning, and a hash of all.
 pub(super) fn abridge(params: &str) -> (String, String) {
-    let hash = hexadecimal(&Sha256::digest(params));
-    (
-        params.chars().take(PARAMS_SHOWN).collect(),
-        hash.chars().take(16).collect(),
-    )
+    let hash = Sha256::digest(params);
+    let shown = params.char_indices().nth(PARAMS_SHOWN).map(|(end, _)| end);
+    let (shown, _) = params.split_at(shown.unwrap_or(params.len()));
+    let (first, _) = hash.split_at(HASH_SHOWN / 2);
+    (shown.to_owned(), hexadecimal(first))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('?');
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
+}
+
+/// A hash that costs little: answers are long, and there are many.
+fn digest(bytes: &[u8]) -> u64 {
+    bytes.chunks(8).fold(bytes.len() as u64, |hash, chunk| {
+        let word = chunk.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte));
+        (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
+    })
 }

@@ -1,4 +1,5 @@
-//! What a quiet pass costs: AWS calls, wall time and memory, at 1, 100 and 1,000 managed instances.
+//! What a quiet pass costs: AWS calls, wall time and memory, at 1, 100 and 1,000 managed instances. And how fast simulated
+//! time goes by, for one service that is looked at every minute.
 //!
 //! `cargo bench --profile dev` (the profile that everything else is built with). The controller's production code runs
 //! against the simulated AWS in process, so the time is keepgreen's, the SDK's and the simulation's together: an upper
@@ -15,6 +16,12 @@ use keepgreen::sim::world::builder::{ImageSpec, InstanceSpec, TargetGroupSpec};
 use keepgreen::sim::{Cloud, Stage, runtime};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+/// As in the tests' binary, whose simulated nights the figures are about as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const DAY_HOURS: u32 = 24;
 
 const IMAGE: &str = "ami-00000000000000001";
 
@@ -122,6 +129,53 @@ fn measure(instances: usize) {
     println!("      {calls:?}");
 }
 
+/// Processor time of this process so far.
+fn cpu_s() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+    .as_secs_f64()
+}
+
+/// A simulated day of one service with two instances, of which AWS stops one so many times.
+fn day(stops: u32) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let texts = policies(2);
+    let files: Vec<(&str, &str)> = texts
+        .iter()
+        .map(|(file, text)| (file.as_str(), text.as_str()))
+        .collect();
+    let (calls, took_s) = runtime(1)
+        .expect("a runtime")
+        .block_on(async {
+            let cloud = Cloud::new(1, world(2).build());
+            let mut stage = Stage::new(cloud.clone(), folder.path(), &files, 1).expect("a stage");
+            stage.config.interval = Duration::from_secs(60);
+            for stop in 0..stops {
+                let every = Duration::from_secs(3600 * u64::from(DAY_HOURS)) / stops;
+                let at = cloud.clock().now() + every * stop + Duration::from_secs(1800);
+                let id = format!("i-{:017x}", stop % 2);
+                cloud.at(at, move |world| {
+                    world.stop_by_aws(&id, "Server.ScheduledStop");
+                });
+            }
+            let life = stage.next_life();
+            let begun_s = cpu_s();
+            stage
+                .live(&life, Duration::from_secs(3600 * u64::from(DAY_HOURS)), |_| {})
+                .await;
+            (cloud.calls().len(), cpu_s() - begun_s)
+        })
+        .expect("one thread");
+    println!(
+        "one service, a look every 60 s, {stops:>2} stops in {DAY_HOURS} simulated hours: {calls} calls, {took_s:.2} s of \
+         one core: {:.1} simulated hours a second",
+        f64::from(DAY_HOURS) / took_s
+    );
+}
+
 fn main() {
     // `cargo test --all-targets` only wants to know that it builds.
     if std::env::args().any(|argument| argument == "--test") {
@@ -130,4 +184,6 @@ fn main() {
     for instances in [1, 2, 100, 1000] {
         measure(instances);
     }
+    day(0);
+    day(4);
 }

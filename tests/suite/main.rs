@@ -9,6 +9,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
+/// Simulated nights allocate all the time, on all cores at once: a tenth of their time, with the C library's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod demo;
 mod harness;
 mod matrix;

@@ -49,12 +49,9 @@ pub(super) fn s25_leftovers<'a>(
 ) {
     findings.require(!found.log_has_secret, || "a secret is in the log".to_owned());
     let mut in_journal = secrets.clone();
-    let has = |secret: &str| {
-        found
-            .journal
-            .windows(secret.len().max(1))
-            .any(|bytes| bytes == secret.as_bytes())
-    };
+    // As a text, which is searched much faster than bytes are; a secret has no byte that is lost so.
+    let journal = String::from_utf8_lossy(&found.journal);
+    let has = |secret: &str| journal.contains(secret);
     findings.require(!in_journal.any(has), || "a secret is in the journal".to_owned());
     let mut posts = world.all_posts();
     let in_posts = posts.any(|(_, post)| leaked(secrets.clone(), &post.body));

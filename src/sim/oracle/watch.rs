@@ -3,7 +3,7 @@
 //! Both hold for undisturbed stretches alone: a refused call, a fault, a full disk, a suspended machine or another policy
 //! begins a new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,6 +20,8 @@ use crate::sim::world::{Instance, Scope, State, later};
 const LOOKS_APART: Duration = Duration::from_secs(10);
 /// Within two looks a start is sent; the third one shows that it was not.
 const LOOKS_TOO_MANY: u32 = 3;
+/// Looks that must all miss an instance before its absence is believed (S9), and its place given to a spare.
+const LOOKS_FOR_ABSENCE: u32 = 3;
 /// A pass under way, and the grid that quiet services share, may take so much of the next interval.
 const SLACK: Duration = Duration::from_secs(30);
 
@@ -33,10 +35,21 @@ struct Down {
     looks: u32,
 }
 
+/// A stopped instance that its slot had no place for.
+#[derive(Debug)]
+struct Spare {
+    /// Who had the places.
+    others: BTreeSet<String>,
+    latest: Timestamp,
+    /// Since there is a place.
+    looks: u32,
+}
+
 /// Looks and disturbances.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     down: BTreeMap<String, Down>,
+    spares: BTreeMap<String, Spare>,
     /// Scope and life: when it was last looked at.
     last: BTreeMap<(Scope, u32), Timestamp>,
     /// Account, or host of a webhook: when something there last hung.
@@ -88,7 +101,7 @@ impl Looks {
         l3_isolation(self, case, l3);
         let (sent, life) = (case.arrival.sent, case.arrival.incarnation);
         for shown in items {
-            let Some(down) = eligible(case, shown)
+            let Some(down) = (eligible(case, shown) && self.has_a_place(case, shown))
                 .then_some(())
                 .and_then(|()| shown.stop_began)
             else {
@@ -126,6 +139,49 @@ impl Looks {
             self.down.insert(shown.id.clone(), entry);
         }
     }
+
+    /// Its slot needs it. What took its place and is now missing from answers may still be there: a listing that lacks an
+    /// instance, or its tags, proves nothing, and a spare that is started too early is one more than was asked for.
+    fn has_a_place(&mut self, case: &Case, shown: &Instance) -> bool {
+        let (world, sent) = (case.world(), case.arrival.sent);
+        let owner = |id: &str| case.newest.owner_of(world.instance(id)?);
+        let Some((service, slot)) = owner(&shown.id) else {
+            return false;
+        };
+        let is_there = |i: &Instance| !matches!(i.state, State::Terminated | State::ShuttingDown);
+        let members = world
+            .instances()
+            .filter(|i| is_there(i) && service.slots_of(i).any(|other| other.name == slot.name));
+        let others: BTreeSet<String> = members
+            .map(|i| i.id.clone())
+            .filter(|id| *id != shown.id)
+            .collect();
+        if others.len() >= slot.count {
+            let spare = Spare {
+                others,
+                latest: sent,
+                looks: 0,
+            };
+            self.spares.insert(shown.id.clone(), spare);
+            return false;
+        }
+        let Some(spare) = self.spares.get_mut(&shown.id) else {
+            return true;
+        };
+        let is_missing = |id: &String| {
+            let lives = world.instance(id).is_some_and(|i| is_there(i));
+            lives && owner(id).is_none_or(|(of, _)| of.name != service.name)
+        };
+        if later(spare.latest, LOOKS_APART) <= sent {
+            spare.looks += 1;
+            spare.latest = sent;
+        }
+        let is_believed = spare.looks >= LOOKS_FOR_ABSENCE || !spare.others.iter().any(is_missing);
+        if is_believed {
+            self.spares.remove(&shown.id);
+        }
+        is_believed
+    }
 }
 
 /// AWS or its guest stopped it, the policy wants it started, and nothing at all stands against that.
@@ -152,10 +208,6 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
         .own_writes
         .get(&shown.id)
         .is_some_and(|at| *at + HOUR > now);
-    let members = world.instances().filter(|i| {
-        !matches!(i.state, State::Terminated | State::ShuttingDown)
-            && service.slots_of(i).any(|other| other.name == slot.name)
-    });
     let flag_is_read = declared.pause_parameter.is_none()
         || memory
             .pause_reads
@@ -180,7 +232,6 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
         && !is_given_up
         && alerts::failed_since(case, service, &truth.id).is_none()
         && !cools_down
-        && members.count() <= slot.count
         && flag_is_read
         && memory.mutations.len() + 5 < cap
         && world.staleness() == Default::default()

@@ -180,6 +180,43 @@ fn l2_a_stop_that_is_looked_at_thrice_and_not_healed_is_late() {
     assert_eq!(looks(true), [""; 0], "what is not told cannot be known");
 }
 
+/// Green was not needed beside blue, until blue is gone so; how often it may be looked at then without being started.
+fn looks_at_a_spare_until_late(gone: fn(&mut World)) -> usize {
+    let is_late = |looks: usize| {
+        let broken = judged(declared(), move |c| async move {
+            let rename =
+                |name: &'static str| move |w: &mut World| w.retag(incident::BLUE, "Name", Some(name));
+            c.cloud.world(rename("tis-prod-green"));
+            for look in 0..looks + 3 {
+                if look == 3 {
+                    c.cloud.world(gone);
+                }
+                c.look().await;
+                sleep(seconds(60)).await;
+            }
+            c.broken()
+        });
+        broken == ["L2 Prompt start"]
+    };
+    (0..10).take_while(|looks| !is_late(*looks)).count() - 1
+}
+
+#[test]
+fn l2_a_spare_waits_until_the_absence_of_the_other_is_believed_and_no_longer() {
+    let retagged = |w: &mut World| assert!(w.retag(incident::BLUE, "Name", Some("somebody-elses")));
+    assert_eq!(
+        looks_at_a_spare_until_late(retagged),
+        4,
+        "two looks prove nothing"
+    );
+    let terminated = |w: &mut World| assert!(w.terminate(incident::BLUE));
+    assert_eq!(
+        looks_at_a_spare_until_late(terminated),
+        2,
+        "AWS says that it is gone"
+    );
+}
+
 #[test]
 fn s21_reads_beyond_a_quarter_of_the_grant_are_seen_in_the_steady_state() {
     let reads = |every_ms: u64| {

@@ -94,56 +94,85 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
     services.into_iter().flatten()
 }
 
-/// The action that a request to `service` names, `""` if it names none.
-pub fn action_of(service: Service, request: &HttpRequest) -> String {
-    match service {
-        Service::Ssm => {
-            let target = request.headers.get("x-amz-target").map_or("", String::as_str);
-            target.rsplit('.').next().unwrap_or("").to_owned()
-        }
-        _ => query::pairs(&request.body).remove("Action").unwrap_or_default(),
-    }
-}
-
-/// The request's parameters, sorted and readable: what a trace hashes.
-pub fn canonical_params(service: Option<Service>, request: &HttpRequest) -> String {
-    match service {
-        Some(Service::Ssm) | None => String::from_utf8_lossy(&request.body).into_owned(),
-        Some(_) => {
-            let mut pairs = query::pairs(&request.body);
-            pairs.remove("Action");
-            pairs.remove("Version");
-            let pairs = pairs.into_iter().map(|(key, value)| format!("{key}={value}"));
-            pairs.collect::<Vec<_>>().join("&")
-        }
-    }
+/// What a request says.
+#[derive(Debug)]
+pub struct Said {
+    /// `""` if it names none.
+    pub action: String,
+    /// Its parameters, sorted and readable: what a trace hashes.
+    pub params: String,
+    pub asks: Result<Operation, ApiError>,
 }
 
 /// Understand a request to `service`.
-pub fn parse(service: Service, request: &HttpRequest) -> Result<Operation, ApiError> {
-    let action = action_of(service, request);
+pub fn understand(service: Service, request: &HttpRequest) -> Said {
+    match service {
+        Service::Ssm => {
+            let target = request.headers.get("x-amz-target").map_or("", String::as_str);
+            let action = target.rsplit('.').next().unwrap_or("").to_owned();
+            Said {
+                params: text_of(request),
+                asks: route(service, &action).and_then(|route| parse_json(route, &request.body)),
+                action,
+            }
+        }
+        _ => {
+            let mut pairs = query::pairs(&request.body);
+            let action = pairs.remove("Action").unwrap_or_default();
+            pairs.remove("Version");
+            Said {
+                params: readable(&pairs),
+                asks: route(service, &action).and_then(|route| parse_query(route, Params::of(pairs))),
+                action,
+            }
+        }
+    }
+}
+
+/// A request's body as it stands.
+pub fn text_of(request: &HttpRequest) -> String {
+    String::from_utf8_lossy(&request.body).into_owned()
+}
+
+fn readable(pairs: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
+    for (key, value) in pairs {
+        let parts = [if text.is_empty() { "" } else { "&" }, key, "=", value];
+        parts.iter().for_each(|part| text.push_str(part));
+    }
+    text
+}
+
+fn route(service: Service, action: &str) -> Result<&'static Route, ApiError> {
     let route = routes().find(|r| r.service == service && r.action == action);
-    let route =
-        route.ok_or_else(|| ApiError::not_modelled(format!("action {action:?} of {}", service.name())))?;
-    match route.parse {
-        Parse::Query(parse) => {
-            let mut params = Params::new(&request.body);
-            let mut operation = parse(&mut params)?;
-            if service == Service::Ec2 && params.flag("DryRun")? {
-                operation = Operation::DryRun(Box::new(operation));
-            }
-            params.finish(&action)?;
-            Ok(operation)
-        }
-        Parse::Json(parse) => {
-            let mut body: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&request.body)
-                .map_err(|e| ApiError::new("SerializationException", format!("not a JSON object: {e}")))?;
-            let operation = parse(&mut body)?;
-            match body.keys().next() {
-                Some(key) => Err(ApiError::not_modelled(format!("parameter {key:?} of {action}"))),
-                None => Ok(operation),
-            }
-        }
+    route.ok_or_else(|| ApiError::not_modelled(format!("action {action:?} of {}", service.name())))
+}
+
+fn parse_query(route: &Route, mut params: Params) -> Result<Operation, ApiError> {
+    let Parse::Query(parse) = route.parse else {
+        return Err(ApiError::not_modelled(route.action));
+    };
+    let mut operation = parse(&mut params)?;
+    if route.service == Service::Ec2 && params.flag("DryRun")? {
+        operation = Operation::DryRun(Box::new(operation));
+    }
+    params.finish(route.action)?;
+    Ok(operation)
+}
+
+fn parse_json(route: &Route, body: &[u8]) -> Result<Operation, ApiError> {
+    let Parse::Json(parse) = route.parse else {
+        return Err(ApiError::not_modelled(route.action));
+    };
+    let mut body: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body)
+        .map_err(|e| ApiError::new("SerializationException", format!("not a JSON object: {e}")))?;
+    let operation = parse(&mut body)?;
+    match body.keys().next() {
+        Some(key) => Err(ApiError::not_modelled(format!(
+            "parameter {key:?} of {}",
+            route.action
+        ))),
+        None => Ok(operation),
     }
 }
 

@@ -22,10 +22,8 @@ pub(in crate::sim) fn pairs(body: &[u8]) -> BTreeMap<String, String> {
 }
 
 impl Params {
-    pub(super) fn new(body: &[u8]) -> Self {
-        let mut pairs = pairs(body);
-        pairs.remove("Action");
-        pairs.remove("Version");
+    /// Those of a form, without what names its action.
+    pub(super) fn of(pairs: BTreeMap<String, String>) -> Self {
         Self(pairs)
     }
 

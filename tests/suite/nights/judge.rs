@@ -19,15 +19,14 @@ use std::time::Duration;
 pub const CONVERGES_WITHIN: Duration = Duration::from_secs(9000);
 
 /// What is between the world and an end that the policies want.
-pub fn unwanted(stage: &Stage, meddler: &Meddler, fleet: &Fleet) -> Vec<String> {
+pub fn unwanted(stage: &Stage, meddler: &Meddler, fleet: &Fleet, calls: &[CallRecord]) -> Vec<String> {
     let declared = meddler.office.declared();
-    let calls = stage.cloud.calls();
     let quarantined = quarantined(stage, fleet);
     let mut found = Vec::new();
     let instances: Vec<Instance> = stage
         .cloud
         .world(|world| world.instances().map(|i| Instance::clone(i)).collect());
-    let sent = starts(&calls);
+    let sent = starts(calls);
     for (number, service) in meddler.office.in_force() {
         for (index, slot) in service.slots.iter().enumerate().filter(|(_, slot)| !slot.idle) {
             let is_member = |i: &&Instance| {

@@ -124,7 +124,7 @@ fn report(night: &Night, stage: &Stage, meddler: &Meddler, process: &Process) ->
     let calls = stage.cloud.calls();
     let mut found = broken(&stage.cloud.finish(), meddler);
     found.extend(process.faults());
-    found.extend(unwanted(stage, meddler, &night.fleet));
+    found.extend(unwanted(stage, meddler, &night.fleet, &calls));
     found.extend(restless(&calls, meddler.at(night.storm_s)));
     let starts = calls
         .iter()
