@@ -5,13 +5,14 @@ use super::check::count;
 use super::context::Context;
 use super::exit::{Exit, Outcome};
 use super::json::{
-    FindingDoc, IncidentDoc, InstanceDoc, PolicyFindingDoc, ServiceDoc, SlotDoc, VERSION, text_of,
+    FindingDoc, HoldDoc, IncidentDoc, InstanceDoc, PolicyFindingDoc, ServiceDoc, SlotDoc, VERSION, text_of,
 };
 use super::looking::{choose, documents, is_unread, look_at};
 use super::paint::{Style, print, width};
 use super::plan::{findings_about, header, headline, render_policy_findings, say_pause, short, unsaid_gaps};
 use super::status::health;
 use super::table::Table;
+use crate::model::InstanceId;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -113,12 +114,26 @@ fn about_slot(service: &ServiceDoc, slot: &SlotDoc) -> Table {
         .iter()
         .filter(|finding| finding.slot.as_ref() == Some(&slot.name) && finding.instance.is_none());
     add_findings(&mut table, of_slot);
-    let holds = service
-        .holds
+    // An instance that is gone from every answer has no part of its own.
+    let is_shown = |id: &InstanceId| slot.instances.iter().any(|instance| instance.id == *id);
+    let of_slot = |hold: &&HoldDoc| hold.slot == slot.name && !hold.instance.as_ref().is_some_and(is_shown);
+    for hold in service.holds.iter().filter(of_slot) {
+        let whose = hold
+            .instance
+            .as_ref()
+            .map(|id| format!("{id}: "))
+            .unwrap_or_default();
+        table.row([Style::Warn.paint("hold"), format!("{whose}{}", hold.sentence)]);
+    }
+    let unseen = service
+        .queue
         .iter()
-        .filter(|hold| hold.slot == slot.name && hold.instance.is_none());
-    for hold in holds {
-        table.row([Style::Warn.paint("hold"), hold.sentence.clone()]);
+        .filter(|queued| queued.slot == slot.name && !is_shown(&queued.instance));
+    for queued in unseen {
+        table.row([
+            Style::Warn.paint("queue"),
+            format!("{}: {}", queued.instance, queued.sentence()),
+        ]);
     }
     table
 }
