@@ -16,7 +16,9 @@ impl Vitals {
     /// Takes what a pass saw of one service.
     pub fn take(&self, service: &ServiceName, account: Option<&AccountId>, plan: &Plan) {
         let Some(account) = account else { return };
-        let views = plan.slots.iter().flat_map(|slot| &slot.instances);
+        // What is idle is left alone: many such, all of them well, would make light of the rest.
+        let looked_after = plan.slots.iter().filter(|slot| slot.desired == "running");
+        let views = looked_after.flat_map(|slot| &slot.instances);
         let vitals = views.map(Vital::of).collect();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry(account.clone())

@@ -326,7 +326,7 @@ fn of_writes(dice: &mut Dice) -> CallFault {
         F::NotFound,
         F::Permanent,
         F::Unavailable,
-        F::ThrottledAfterEffect,
+        F::BusyAfterEffect,
         F::UnavailableAfterEffect,
         F::Html,
         F::AppliedNoAnswer,

@@ -281,7 +281,8 @@ pub enum CallFault {
     Permanent,
     Unavailable,
     ExpiredCredentials,
-    ThrottledAfterEffect,
+    /// There is no throttled one of this kind: AWS turns such a request away before it does anything.
+    BusyAfterEffect,
     UnavailableAfterEffect,
     Html,
     Hang,

@@ -1,6 +1,6 @@
 //! Nights that once were bad, each shrunk to what it takes, with what was wrong in a sentence.
 
-use super::fleet::{Fleet, Kind, Operator, Place, Select, Server, Service, Slot, StopBy};
+use super::fleet::{Fleet, Kind, Operator, Place, Select, Server, Service, Slot, StopBy, ZONES};
 use super::night::{Disturbance, Night, Settings, What};
 use super::run::run;
 
@@ -115,5 +115,30 @@ fn a_wall_clock_set_forward_does_not_free_the_hours_cap() {
     let disturbances = [(600, stop(0)), (900, stop(1)), (1200, forward), (1500, stop(2))];
     let mut night = night(3, &[Kind::OnDemand; 3], &disturbances);
     night.settings.mutations_per_hour = 2;
+    ends_well(&night);
+}
+
+/// Twelve idle servers, which nobody looks after, were counted among those of which too many may ail: all three that were
+/// looked after went down, and nobody was told that this was more than one server's fault.
+#[test]
+fn what_is_idle_does_not_hide_that_all_the_rest_ails() {
+    let by = StopBy::Retirement;
+    let mut night = night(3, &[Kind::OnDemand; 15], &[(600, What::StopAll { by })]);
+    let service = &mut night.fleet.services[0];
+    service.starts_stopped = false;
+    let idle = Slot {
+        of: 1,
+        idle: true,
+        count: 12,
+        ..service.slots[0].clone()
+    };
+    service.slots.push(idle);
+    for (number, server) in night.fleet.servers.iter_mut().enumerate() {
+        server.zone = number % ZONES;
+        if number >= 3 {
+            server.of = 1;
+            server.stopped = Some(StopBy::Person);
+        }
+    }
     ends_well(&night);
 }

@@ -114,7 +114,9 @@ pub fn fault_of(fault: CallFault) -> Fault {
         CallFault::Permanent => Fault::error("InvalidParameterValue", "is not valid"),
         CallFault::Unavailable => Fault::Refuse(ApiError::with_status(503, "Unavailable", "unavailable")),
         CallFault::ExpiredCredentials => Fault::expired_credentials(),
-        CallFault::ThrottledAfterEffect => Fault::RefuseAfterEffect(ApiError::throttled()),
+        CallFault::BusyAfterEffect => {
+            Fault::RefuseAfterEffect(ApiError::with_status(503, "Unavailable", "unavailable"))
+        }
         CallFault::UnavailableAfterEffect => {
             Fault::RefuseAfterEffect(ApiError::with_status(500, "InternalError", "an error occurred"))
         }
