@@ -13,8 +13,10 @@
 //! [`record`] and [`notify`], [`act`], [`controller`], [`sim`], [`cli`]; `tests/tidy.rs` holds that.
 //!
 //! To follow the repair of a stopped instance, read `policy/types.rs`, `observe/scope.rs`, `decide/verdict.rs`,
-//! `decide/remedy/start.rs`, `decide/guard.rs`, `act/actor.rs` and `record/intents.rs`, in this order. To change a remedy, touch
-//! its one file in `decide/remedy/` and its test.
+//! `decide/remedy/start.rs`, `decide/guard.rs`, `act/actor.rs` and `record/intents.rs`, in this order. A replacement goes over many
+//! looks: read `model/replacement.rs`, then `decide/replace/mod.rs`, which has the order of its steps and why it is that, `need.rs`,
+//! `progress.rs` and `follow.rs` beside it, and `decide/guard/steps.rs`. To change a remedy, touch its one file in
+//! `decide/remedy/`, or `decide/replace/`, and its test.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     test,

@@ -61,11 +61,15 @@ fn render(doc: &ExplainDoc, width: Option<u16>) -> String {
     text.push_str(&about_service(service, doc.at).render(width));
     for slot in &service.slots {
         text.push_str(&format!(
-            "\nslot {}  {} of {} {}\n",
+            "\nslot {}  {} of {} {}{}\n",
             Style::Strong.paint(slot.name.as_str()),
-            slot.instances.len(),
+            slot.instances.len().saturating_sub(beside(slot)),
             slot.count,
-            slot.desired
+            slot.desired,
+            match beside(slot) {
+                0 => String::new(),
+                more => format!(", and {more} beside for the time of a replacement"),
+            }
         ));
         for instance in &slot.instances {
             text.push_str(&format!(
@@ -78,6 +82,14 @@ fn render(doc: &ExplainDoc, width: Option<u16>) -> String {
         text.push_str(&about_slot(service, slot).render(width));
     }
     text
+}
+
+/// Instances that a replacement brings in or takes out: the slot has them beside the ones that it should have.
+fn beside(slot: &SlotDoc) -> usize {
+    let is_member = |instance: &&InstanceDoc| !matches!(instance.word, "launching" | "leftover" | "retiring");
+    let members = slot.instances.iter().filter(is_member).count();
+    let count = usize::try_from(slot.count).unwrap_or(usize::MAX);
+    slot.instances.len().saturating_sub(members.max(count))
 }
 
 fn about_service(service: &ServiceDoc, now: Timestamp) -> Table {

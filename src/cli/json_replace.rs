@@ -148,6 +148,7 @@ pub struct QueuedDoc {
     pub evidence: String,
     /// `down`, `alone`, `serving`: the riskiest goes first.
     pub risk: crate::decide::replace::Risk,
+    /// Of one that is under way: when it began.
     pub since: Timestamp,
     pub under_way: bool,
     /// Not before this time, as far as time alone tells.
@@ -187,11 +188,17 @@ impl QueuedDoc {
 
     /// When, from what, and why not from the other sources.
     pub fn sentence(&self) -> String {
-        let when = match (self.under_way, self.not_before) {
-            (true, _) => "being replaced".to_owned(),
-            (false, Some(at)) => format!("to be replaced, not before {at:.0}"),
-            (false, None) => "to be replaced".to_owned(),
+        let (what, since) = match self.under_way {
+            true => (
+                "being replaced",
+                format!("{}; begun at {:.0}", self.kind, self.since),
+            ),
+            false => ("to be replaced", format!("{} since {:.0}", self.kind, self.since)),
         };
+        let when = self
+            .not_before
+            .map(|at| format!(", not before {at:.0}"))
+            .unwrap_or_default();
         let with = self
             .candidate
             .as_ref()
@@ -202,14 +209,13 @@ impl QueuedDoc {
         } else {
             ""
         };
-        let since = format!("{} since {:.0}", self.kind, self.since);
         let offers: Vec<String> = self.offers.iter().map(OfferDoc::sentence).collect();
         let offers = if offers.is_empty() {
             String::new()
         } else {
             format!("\n{}", offers.join("\n"))
         };
-        format!("{when}{with}{address} ({since}){offers}")
+        format!("{what}{with}{when}{address} ({since}){offers}")
     }
 }
 

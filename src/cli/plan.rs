@@ -236,7 +236,7 @@ pub fn headline(service: &ServiceDoc) -> String {
             vec![Style::Bad.paint("refused: wrong account")]
         }
         _ if missing > 0 => vec![Style::Bad.paint(&format!("{missing} missing"))],
-        _ if all_healthy => vec![Style::Good.paint("nothing to do")],
+        _ if all_healthy && service.queue.is_empty() => vec![Style::Good.paint("nothing to do")],
         _ => Vec::new(),
     };
     let words_of_interest = [
@@ -356,8 +356,8 @@ mod tests {
         insta::assert_snapshot!(shown(&doc), @r#"
         tis  (eu-west-2, 111122223333)  1 start due now, 2 findings
           start    green  i-0000000000000000b  Server.ScheduledStop
-          hold     blue   i-0000000000000000a  `heal.image_gone: replace` is not in this version yet: people are told, nothing is done
-          hold     green  i-0000000000000000b  `heal.image_gone: replace` is not in this version yet: people are told, nothing is done
+          hold     blue   i-0000000000000000a  the policy has no `replace`, so nothing is ever launched: say there what to launch from
+          hold     green  i-0000000000000000b  the policy has no `replace`, so nothing is ever launched: say there what to launch from
           finding  blue   i-0000000000000000a  i-0000000000000000a (slot blue, running) cannot be rebuilt: its image ami-00000000000000001 is deregistered
                                                next: make an image of it while it runs, and name it under `replace.image`
           finding  green  i-0000000000000000b  i-0000000000000000b (slot green, stopped) cannot be rebuilt: its image ami-00000000000000001 is deregistered

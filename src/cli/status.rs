@@ -192,7 +192,9 @@ fn replacement(service: &ServiceDoc, instance: &InstanceDoc) -> Option<String> {
         .filter(|queued| queued.under_way);
     match (under_way, phase) {
         (Some(_), _) => Some("being replaced".to_owned()),
-        (None, Some(_)) => Some("takes another's place".to_owned()),
+        (None, _) if instance.word == "launching" => Some("takes another's place".to_owned()),
+        (None, _) if instance.word == "leftover" => Some("being ended".to_owned()),
+        (None, Some(_)) => Some("of a replacement".to_owned()),
         (None, None) if service.queue.iter().any(|queued| of_old(&queued)) => {
             Some("to be replaced".to_owned())
         }

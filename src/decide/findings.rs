@@ -4,6 +4,7 @@ use super::finding::{Finding, FindingKind};
 use super::fold::LOOKS_FOR_ABSENCE;
 use super::hold::{Hold, HoldReason, short};
 use super::image::ImageVerdict;
+use super::replace::wants;
 use super::service::{Input, JudgedSlot, disputed};
 use super::verdict::checks_are_ok;
 use crate::model::{
@@ -271,17 +272,21 @@ impl Finder<'_> {
     fn of_image(&mut self, (slot, instance): (&SlotName, &Instance), image: &ImageVerdict) {
         let id = &instance.id;
         let state = instance.state.as_str();
+        let is_replaced = wants(self.input.policy, slot, AilmentKind::ImageGone);
         let (kind, text, next) = match image {
-            ImageVerdict::Deregistered { id: ami } => (
+            ImageVerdict::Deregistered { .. } | ImageVerdict::Private { .. } if is_replaced => (
                 FindingKind::CannotBeRebuilt,
-                format!("{id} (slot {slot}, {state}) cannot be rebuilt: its image {ami} is deregistered"),
+                format!("{id} (slot {slot}, {state}) cannot be rebuilt: {}", gone(image)),
+                "none, if `replace.image` has a good image: keepgreen replaces it, and `keepgreen plan` says what that waits for",
+            ),
+            ImageVerdict::Deregistered { .. } => (
+                FindingKind::CannotBeRebuilt,
+                format!("{id} (slot {slot}, {state}) cannot be rebuilt: {}", gone(image)),
                 "make an image of it while it runs, and name it under `replace.image`",
             ),
-            ImageVerdict::Private { id: ami } => (
+            ImageVerdict::Private { .. } => (
                 FindingKind::CannotBeRebuilt,
-                format!(
-                    "{id} (slot {slot}, {state}) cannot be rebuilt: its image {ami} is private, its owner shares it no more"
-                ),
+                format!("{id} (slot {slot}, {state}) cannot be rebuilt: {}", gone(image)),
                 "have it shared again, or make an image of the instance while it runs, and name it under `replace.image`",
             ),
             ImageVerdict::Disabled { id: ami } => (
@@ -417,6 +422,15 @@ impl Finder<'_> {
                 next,
             );
         }
+    }
+}
+
+/// Why an image is as good as none.
+fn gone(image: &ImageVerdict) -> String {
+    match image {
+        ImageVerdict::Private { id } => format!("its image {id} is private, its owner shares it no more"),
+        ImageVerdict::Deregistered { id } => format!("its image {id} is deregistered"),
+        _ => "its image cannot be used".to_owned(),
     }
 }
 

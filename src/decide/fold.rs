@@ -283,10 +283,10 @@ fn remember_instance(
     }
     let mut timers = BTreeMap::new();
     for ailment in &verdict.ailments {
-        timers.insert(
-            ailment.kind,
-            tick.tick_or_start(entry.timers.remove(&ailment.kind)),
-        );
+        // Out of two target groups is two ailments of one kind: the second must not begin its timer anew.
+        timers
+            .entry(ailment.kind)
+            .or_insert_with(|| tick.tick_or_start(entry.timers.remove(&ailment.kind)));
     }
     for (kind, timer) in std::mem::take(&mut entry.timers) {
         // What this look cannot tell neither goes on nor ends.

@@ -44,7 +44,9 @@ pub(super) fn sentence(hold: &HoldReason) -> String {
             "the replacement of {instance} failed, and no other one is begun in this service: find out why, then \
              `keepgreen resume SERVICE`"
         ),
-        HoldReason::Queued { behind } => format!("{behind} is riskier and comes first"),
+        HoldReason::Queued { behind } => {
+            format!("{behind} comes first: dead images are replaced one at a time, the riskiest first")
+        }
         HoldReason::FleetUnseen => {
             "not every service has been looked at since keepgreen began, and a riskier one would come first"
                 .to_owned()
@@ -77,7 +79,7 @@ fn of_progress(hold: &HoldReason) -> String {
     match hold {
         HoldReason::Replacing { attempt, with, phase } => {
             let with = with.as_ref().map(|id| format!(" by {id}")).unwrap_or_default();
-            format!("being replaced{with} (attempt {attempt}): {phase}")
+            format!("the replacement{with} is under way (attempt {attempt}): {phase}")
         }
         HoldReason::Floor {
             target_group,

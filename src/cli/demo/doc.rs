@@ -3,7 +3,7 @@
 use crate::cli::json::VERSION;
 use crate::cli::paint::clean;
 use crate::sim::demo::scenario::BY_HAND;
-use crate::sim::demo::{Beat, Event, SlotLine, Summary, Voice};
+use crate::sim::demo::{Beat, Event, Lapse, Rebuild, SlotLine, Summary, Voice};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,12 +13,14 @@ use std::collections::BTreeMap;
 pub struct DemoDoc {
     pub version: u32,
     pub healed: bool,
+    pub rebuilt: bool,
     pub interrupted: bool,
     pub from: Timestamp,
     pub until: Timestamp,
     pub by_hand_s: u64,
     pub downs: Vec<DownDoc>,
     pub target_groups: Vec<OutageDoc>,
+    pub rebuilds: Vec<RebuildDoc>,
     pub reads: usize,
     pub mutations: Vec<MutationDoc>,
     pub messages: usize,
@@ -43,6 +45,24 @@ pub struct OutageDoc {
     pub desired: usize,
     pub below_desired_s: u64,
     pub none_healthy_s: u64,
+    /// With how few healthy targets it ever was.
+    pub fewest_healthy: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub struct RebuildDoc {
+    pub slot: String,
+    pub old: String,
+    /// EC2's word for the old one's state, and whether it is marked.
+    pub old_is: String,
+    pub new: Option<String>,
+    pub image: Option<String>,
+    pub from: Timestamp,
+    /// `null`: it is still under way.
+    pub until: Option<Timestamp>,
+    pub done: bool,
+    /// With how few healthy targets each target group was meanwhile.
+    pub fewest_healthy: BTreeMap<String, usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,7 +89,7 @@ pub struct StandingDoc {
 #[derive(Debug, Serialize)]
 pub struct StoryDoc {
     pub at: Timestamp,
-    /// `aws`, `saw`, `decided`, `did`, `told` or `slot`
+    /// `aws`, `saw`, `decided`, `did`, `told`, `slot` or `time`
     pub who: &'static str,
     pub slot: Option<String>,
     pub subject: Option<String>,
@@ -83,6 +103,7 @@ impl DemoDoc {
         Self {
             version: VERSION,
             healed: summary.healed,
+            rebuilt: summary.rebuilt,
             interrupted: summary.interrupted,
             from: summary.from,
             until: summary.until,
@@ -106,8 +127,10 @@ impl DemoDoc {
                     desired: group.desired,
                     below_desired_s: group.below.as_secs(),
                     none_healthy_s: group.none.as_secs(),
+                    fewest_healthy: group.fewest,
                 })
                 .collect(),
+            rebuilds: summary.rebuilds.iter().map(RebuildDoc::of).collect(),
             reads: summary.reads,
             mutations: summary
                 .mutations
@@ -141,11 +164,50 @@ impl DemoDoc {
     }
 }
 
+impl RebuildDoc {
+    fn of(one: &Rebuild) -> Self {
+        Self {
+            slot: one.slot.clone(),
+            old: one.old.clone(),
+            old_is: one.old_is.clone(),
+            new: one.new.clone(),
+            image: one.image.clone(),
+            from: one.from,
+            until: one.until,
+            done: one.is_done,
+            fewest_healthy: one.fewest.iter().cloned().collect(),
+        }
+    }
+}
+
 impl StoryDoc {
     fn of(event: &Event) -> Self {
         match event {
             Event::Beat(beat) => Self::of_beat(beat),
             Event::Slot(at, line) => Self::of_slot(*at, line),
+            Event::Lapse(at, lapse) => Self::of_lapse(*at, lapse),
+        }
+    }
+
+    fn of_lapse(at: Timestamp, lapse: &Lapse) -> Self {
+        let text = match lapse {
+            Lapse::Begins { until, why } => format!("time-lapse until {until}: {why}"),
+            Lapse::Over {
+                from,
+                reads,
+                mutations,
+            } => format!(
+                "time-lapse since {from} is over: {reads} requests that change nothing, {mutations} mutations"
+            ),
+        };
+        Self {
+            at,
+            who: "time",
+            slot: None,
+            subject: None,
+            text: Some(text),
+            state: None,
+            targets: BTreeMap::new(),
         }
     }
 

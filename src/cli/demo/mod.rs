@@ -73,7 +73,7 @@ pub async fn demo(args: &DemoArgs, common: &Common) -> Outcome {
     folder.remove()?;
     Ok(match signalled.filter(|_| summary.interrupted) {
         Some(number) => Exit::Signalled(number),
-        None if summary.healed || summary.interrupted => Exit::Done,
+        None if (summary.healed && summary.rebuilt) || summary.interrupted => Exit::Done,
         None => Exit::Problems,
     })
 }

@@ -1,7 +1,7 @@
 //! Holds the play back to a pace that people can follow. It is on the play's own thread, and may wait in the machine's time.
 
 use crate::env::Brake;
-use crate::sim::demo::{Audience, Scene, Summary};
+use crate::sim::demo::{Act, Audience, Scene, Summary};
 use std::ops::ControlFlow;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -16,7 +16,25 @@ const SCREEN_BUSY: Duration = Duration::from_millis(10);
 const USUAL_SPEED: u32 = 15;
 
 /// A line is read in about this time.
-const READING: Duration = Duration::from_millis(450);
+const READING: Duration = Duration::from_millis(400);
+
+/// How many times as fast as the incident an act is played: a rebuild is minutes of waiting for checks and draining, and
+/// a quiet day is to pass in some seconds (most of which it takes the machine to live through it).
+pub fn haste(act: Act) -> u32 {
+    match act {
+        Act::Incident | Act::Encore => 1,
+        Act::Rebuild => 6,
+        Act::Lapse => 14_400,
+    }
+}
+
+/// By now the lines look familiar.
+fn reading(act: Act) -> Duration {
+    match act {
+        Act::Incident | Act::Encore | Act::Lapse => READING,
+        Act::Rebuild => READING / 3,
+    }
+}
 
 /// One thing for the screen.
 pub enum Word {
@@ -60,8 +78,8 @@ impl Audience for Pace {
     /// One event after the other: each stays as long as it takes to read, and all of them as long as their time lasts.
     fn scene(&mut self, scene: Scene) -> ControlFlow<()> {
         // Whoever wants it faster than usual reads faster.
-        let reading = READING * USUAL_SPEED / self.speed.max(USUAL_SPEED);
-        let mut left = scene.lasts / self.speed.max(1);
+        let reading = reading(scene.act) * USUAL_SPEED / self.speed.max(USUAL_SPEED);
+        let mut left = scene.lasts / self.speed.saturating_mul(haste(scene.act)).max(1);
         let events = scene.events;
         let scene = Scene {
             events: Vec::new(),

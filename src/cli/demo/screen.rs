@@ -1,11 +1,12 @@
 //! The story as text: a line for each thing that happens, and in a terminal a last line with the time there and every slot,
 //! which is written over as time passes.
 
+use super::pace::haste;
 use crate::cli::paint::{Style, clean, plain};
 use crate::cli::table::Table;
 use crate::policy::format_duration;
 use crate::sim::demo::scenario::BY_HAND;
-use crate::sim::demo::{Beat, Event, Scene, SlotLine, Summary, Voice};
+use crate::sim::demo::{Act, Beat, Event, Lapse, Rebuild, Scene, SlotLine, Summary, Voice};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,10 +37,17 @@ impl Screen {
     pub fn opening(&self) -> String {
         format!(
             "{}\nkeepgreen's own controller against a simulated AWS on this machine: no network, no AWS account.\n\
-             A second here is {} there. All times are UTC.\n",
+             A second here is {} there, {} in the second night; the day between them passes in time-lapse.\n\
+             All times are UTC.\n",
             Style::Strong.paint("The incident, with keepgreen watching"),
-            format_duration(Duration::from_secs(self.speed.into())),
+            self.pace(Act::Incident),
+            self.pace(Act::Rebuild),
         )
+    }
+
+    /// How much time there passes in a second here.
+    fn pace(&self, act: Act) -> String {
+        format_duration(Duration::from_secs(u64::from(self.speed) * u64::from(haste(act))))
     }
 
     pub fn scene(&mut self, scene: &Scene) -> String {
@@ -73,6 +81,12 @@ impl Screen {
             Event::Slot(_, line) => {
                 table.row([at, Style::Faint.paint(HEALTH), padded(&line.slot), health(line)])
             }
+            Event::Lapse(_, lapse) => table.row([
+                at,
+                Style::Faint.paint(TIME),
+                padded("-"),
+                Style::Faint.paint(&time(event.at(), lapse)),
+            ]),
         }
         table.render(self.columns)
     }
@@ -136,6 +150,9 @@ impl Screen {
             );
             table.row([group.group.clone(), below]);
         }
+        for one in &summary.rebuilds {
+            table.row([format!("{} rebuilt", one.slot), rebuild(one, summary.until)]);
+        }
         table.row(["sent to AWS".to_owned(), sent(summary)]);
         table.row(["sent to people".to_owned(), count(summary.messages, "message")]);
         for (image, instances) in &summary.images_gone {
@@ -148,6 +165,9 @@ impl Screen {
             if told.insert(words.clone()) {
                 table.row([Style::Warn.paint("still stands"), words]);
             }
+        }
+        if told.is_empty() {
+            table.row(["still stands".to_owned(), Style::Good.paint("nothing")]);
         }
         text + &table.render(self.columns)
     }
@@ -167,13 +187,39 @@ pub fn invitation(address: SocketAddr, slots: &[SlotLine]) -> String {
 }
 
 fn verdict(summary: &Summary) -> String {
-    if summary.healed {
-        Style::Good.paint("Healed.")
-    } else if summary.interrupted {
-        Style::Warn.paint("Ended before its end. Until then:")
-    } else {
-        Style::Bad.paint("Not healed.")
+    match (summary.interrupted, summary.healed, summary.rebuilt) {
+        (true, ..) => Style::Warn.paint("Ended before its end. Until then:"),
+        (_, true, true) => Style::Good.paint("Healed, and rebuilt."),
+        (_, true, false) => Style::Bad.paint("Healed, not rebuilt."),
+        (_, false, _) => Style::Bad.paint("Not healed."),
     }
+}
+
+/// `i-… → i-… from ami-…, 03:57:37 to 04:02:37: 5 min; never fewer healthy in tis-prod than 2; …`
+fn rebuild(one: &Rebuild, now: Timestamp) -> String {
+    let until = one.until.unwrap_or(now);
+    let lasted = Duration::try_from(until.duration_since(one.from)).unwrap_or_default();
+    let from = one
+        .image
+        .as_ref()
+        .map(|image| format!(" from {image}"))
+        .unwrap_or_default();
+    let until = one.until.map_or_else(|| "now".to_owned(), clock);
+    let how = if one.is_done { "" } else { ", not done" };
+    let fewest: Vec<String> = one
+        .fewest
+        .iter()
+        .map(|(group, fewest)| format!("{fewest} in {group}"))
+        .collect();
+    format!(
+        "{} → {}{from}, {} to {until}: {}{how}; fewest healthy meanwhile: {}; the old one is {}",
+        one.old,
+        one.new.as_deref().unwrap_or("nothing"),
+        clock(one.from),
+        Style::Strong.paint(&long(lasted)),
+        fewest.join(", "),
+        one.old_is
+    )
 }
 
 fn sent(summary: &Summary) -> String {
@@ -181,19 +227,42 @@ fn sent(summary: &Summary) -> String {
         format!("{} that change nothing", count(summary.reads, "request")),
         count(summary.mutations.len(), "mutation"),
     ];
-    let mut repeats: BTreeMap<String, usize> = BTreeMap::new();
+    let mut repeats: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for one in &summary.mutations {
-        let what = format!("{} {}: {}", one.operation, one.subjects.join(" "), one.outcome);
-        *repeats.entry(what).or_default() += 1;
+        *repeats.entry((&one.operation, &one.outcome)).or_default() += 1;
     }
-    words.extend(repeats.into_iter().map(|(what, times)| match times {
-        1 => what,
-        _ => format!("{times} × {what}"),
-    }));
+    words.extend(
+        repeats
+            .into_iter()
+            .map(|((operation, outcome), times)| format!("{times} × {operation}: {outcome}")),
+    );
     words.join("; ")
 }
 
 const HEALTH: &str = "health ";
+const TIME: &str = "time   ";
+
+fn time(now: Timestamp, lapse: &Lapse) -> String {
+    match lapse {
+        Lapse::Begins { until, why } => {
+            let until = until.to_zoned(TimeZone::UTC).strftime("%A %H:%M");
+            format!("time-lapse until {until}: {why}")
+        }
+        Lapse::Over {
+            from,
+            reads,
+            mutations,
+        } => {
+            let lasted = Duration::try_from(now.duration_since(*from)).unwrap_or_default();
+            format!(
+                "{} passed; keepgreen sent {} that change nothing and {}",
+                long(lasted),
+                count(*reads, "request"),
+                count(*mutations, "mutation")
+            )
+        }
+    }
+}
 
 /// Columns of the same width in every line, as each is written on its own.
 fn who(voice: Voice) -> String {
@@ -238,13 +307,18 @@ fn mark(line: &SlotLine) -> String {
     }
 }
 
+/// With its id: while one is replaced, a slot has two.
 fn health(line: &SlotLine) -> String {
     let targets = line
         .targets
         .iter()
         .map(|(group, health)| format!("{health} in {group}"));
     let targets: Vec<String> = targets.collect();
-    format!("{} {}: {}", mark(line), line.state, targets.join(", "))
+    let targets = match targets.is_empty() {
+        true => "in no target group".to_owned(),
+        false => targets.join(", "),
+    };
+    format!("{} {} {}: {targets}", line.instance, mark(line), line.state)
 }
 
 fn clock(at: Timestamp) -> String {

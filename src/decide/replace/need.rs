@@ -70,7 +70,11 @@ pub(in crate::decide) fn propose_all(input: &Input<'_>, members: &[Member<'_>]) 
         .map(|one| one.old.to_string());
     for (mut queued, mut holds, launch) in waiting {
         queued.ready = holds.is_empty();
-        let of_queue = holds_of_queue(input, &queued, first.as_deref());
+        // Whose turn it is does not matter while none may begin.
+        let is_full = holds
+            .iter()
+            .any(|hold| matches!(hold, HoldReason::Concurrent { .. }));
+        let of_queue = holds_of_queue(input, &queued, first.as_deref()).filter(|_| !is_full);
         if queued.kind == AilmentKind::ImageGone && queued.ready && first.is_none() {
             first = Some(queued.in_words());
         }

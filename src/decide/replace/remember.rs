@@ -35,6 +35,7 @@ fn remember_launch(memory: &mut ServiceMemory, plan: &Plan, launch: &Launch, why
         .iter()
         .find(|queued| queued.rank.instance == launch.of.about);
     let kind = queued.map_or(AilmentKind::ImageGone, |queued| queued.kind);
+    let why = queued.map_or(why, |queued| queued.evidence.as_str());
     let is_same = |one: &Replacement| one.is_open() && one.repair == launch.of.repair;
     let one = memory
         .replacements

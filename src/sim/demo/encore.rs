@@ -1,7 +1,7 @@
 //! After the story: the world and the controller live on, and whoever likes may disturb the world through a port.
 
 use super::watch::Watch;
-use super::{Audience, DemoError, Scene};
+use super::{Act, Audience, DemoError};
 use crate::env::Clock;
 use crate::sim::Cloud;
 use crate::sim::port::{Port, serve};
@@ -34,8 +34,8 @@ impl Encore {
         let lasts = SCENE * self.speed;
         let watching = async {
             loop {
-                let scene = watch.look().await?;
-                if audience.scene(Scene { lasts, ..scene }).is_break() {
+                let scene = watch.look(Act::Encore, lasts).await?;
+                if audience.scene(scene).is_break() {
                     return Ok(());
                 }
                 clock.sleep(lasts).await;

@@ -3,27 +3,32 @@
 //! - [`scenario`]: what the world is like and what happens in it. Another story is another [`Scenario`].
 //! - [`watch`]: what there is to tell since the last time, from the world's log and truth and from the journal. Nothing
 //!   is told that is not written there, and nothing that is told is written here.
+//! - [`scene`]: what the audience gets of it.
 //! - [`tally`]: for how long whom, from the same truth.
 //!
 //! Guarantees: [`play`] knows nothing of terminals and of the machine's time. Its audience gets a [`Scene`] each
-//! [`TICK`] of virtual time, takes as long over it as it likes, and may end it; the controller is then shut down in order.
+//! [`TICK`] of virtual time (each minute where nothing is to be expected), takes as long over it as it likes, and may end it; the controller is then shut down in order.
 
+mod diary;
 mod encore;
 pub mod scenario;
+pub mod scene;
 pub mod tally;
 #[cfg(test)]
 mod tests;
-pub mod watch;
+mod truth;
+mod watch;
 
 pub use encore::Encore;
 pub use scenario::Scenario;
-pub use tally::{Down, GroupTally, Mutation, Summary};
-pub use watch::{Beat, Event, Scene, SlotLine, Voice};
+pub use scene::{Act, Beat, Event, Lapse, Scene, SlotLine, Voice};
+pub use tally::{Down, GroupTally, Mutation, Rebuild, Summary};
 
 use super::{Cloud, Ended, LeftTheThread, Stage, open_runtime, runtime};
 use crate::env::Clock;
 use crate::policy::{Channel, SecretRef};
 use crate::record::RecordError;
+use jiff::Timestamp;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -32,6 +37,9 @@ use watch::Watch;
 
 /// How often it is looked what is new, in virtual time: a second is what a reader can tell apart.
 pub const TICK: Duration = Duration::from_secs(1);
+
+/// How often it is looked where nothing is to be expected: as often as keepgreen does.
+const LAPSE_TICK: Duration = Duration::from_secs(60);
 
 /// What is under way when it is over, such as a message to people, gets so long to arrive.
 const AFTERMATH: Duration = Duration::from_secs(30);
@@ -109,14 +117,14 @@ async fn perform(
         return Ok(summary);
     }
     // With what the controller still did while it ended.
-    let _ = audience.scene(watch.look().await?);
+    let _ = audience.scene(watch.look(Act::Encore, TICK).await?);
     let summary = watch.summary();
     audience.ended(&summary);
     Ok(summary)
 }
 
-/// Shows scene after scene, until the story is over and people have been told, or the audience has had enough. If there was
-/// an encore, the story has been summed up before it.
+/// Plays act after act, each only after the one before it has gone well, until the audience has had enough. If there was an
+/// encore, the story has been summed up before it.
 async fn tell(
     watch: &mut Watch,
     clock: &Clock,
@@ -124,23 +132,107 @@ async fn tell(
     encore: Option<Encore>,
     audience: &mut dyn Audience,
 ) -> Result<Option<Summary>, DemoError> {
-    let mut aftermath = AFTERMATH;
-    while !aftermath.is_zero() {
-        if audience.scene(watch.look().await?).is_break() {
-            return Ok(None);
-        }
-        if watch.is_over() {
-            aftermath = if watch.is_told() {
-                Duration::ZERO
-            } else {
-                aftermath.saturating_sub(TICK)
-            };
-        }
-        clock.sleep(TICK).await;
+    let mut stage = Telling {
+        watch,
+        clock,
+        audience,
+    };
+    if stage.story().await?.is_break() {
+        return Ok(None);
     }
+    watch.close();
     let Some(encore) = encore else { return Ok(None) };
     let summary = watch.summary();
     audience.ended(&summary);
     encore.play(watch, clock, cloud, audience).await?;
     Ok(Some(summary))
+}
+
+struct Telling<'a> {
+    watch: &'a mut Watch,
+    clock: &'a Clock,
+    audience: &'a mut dyn Audience,
+}
+
+/// [`ControlFlow::Break`]: the audience has had enough.
+type Told = Result<ControlFlow<()>, DemoError>;
+
+impl Telling<'_> {
+    async fn story(&mut self) -> Told {
+        let Scenario {
+            patience,
+            waits_for,
+            resumes,
+            rebuilt_by,
+            ends,
+            ..
+        } = *self.watch.scenario();
+        if self
+            .act(Act::Incident, Watch::is_healed, patience)
+            .await?
+            .is_break()
+        {
+            return Ok(ControlFlow::Break(()));
+        }
+        if !self.watch.is_healed() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if self.lapse(resumes, waits_for).await?.is_break()
+            || self
+                .act(Act::Rebuild, Watch::is_rebuilt, rebuilt_by)
+                .await?
+                .is_break()
+        {
+            return Ok(ControlFlow::Break(()));
+        }
+        if !self.watch.is_rebuilt() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.lapse(ends, "is anything left to do?").await
+    }
+
+    /// Scene after scene until it `is_done` or time is up, and people have been told.
+    async fn act(&mut self, act: Act, is_done: impl Fn(&Watch) -> bool, until: Timestamp) -> Told {
+        let mut aftermath = AFTERMATH;
+        while !aftermath.is_zero() {
+            let scene = self.watch.look(act, TICK).await?;
+            if self.audience.scene(scene).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            if is_done(self.watch) || self.watch.now() >= until {
+                aftermath = if self.watch.is_told() {
+                    Duration::ZERO
+                } else {
+                    aftermath.saturating_sub(TICK)
+                };
+            }
+            self.clock.sleep(TICK).await;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Hours in which nothing is to be expected, and whatever happens all the same is shown.
+    async fn lapse(&mut self, until: Timestamp, why: &str) -> Told {
+        let from = self.watch.now();
+        let why = why.to_owned();
+        let mut scene = self.watch.look(Act::Lapse, Duration::ZERO).await?;
+        scene
+            .events
+            .push(Event::Lapse(from, Lapse::Begins { until, why }));
+        loop {
+            if self.audience.scene(scene).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            let left = Duration::try_from(until.duration_since(self.watch.now())).unwrap_or_default();
+            if left.is_zero() {
+                break;
+            }
+            let lasts = left.min(LAPSE_TICK);
+            self.clock.sleep(lasts).await;
+            scene = self.watch.look(Act::Lapse, lasts).await?;
+        }
+        let mut scene = self.watch.look(Act::Lapse, Duration::ZERO).await?;
+        scene.events.push(self.watch.lapsed(from));
+        Ok(self.audience.scene(scene))
+    }
 }

@@ -1,7 +1,7 @@
 //! What happens: the world as it is when keepgreen begins to watch it, and how long the story may take.
 
-use crate::sim::world::World;
-use crate::sim::world::builder::{ACCOUNT, incident};
+use crate::sim::world::builder::{ACCOUNT, ImageSpec, REGION, incident};
+use crate::sim::world::{Scope, World};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,6 +15,10 @@ const STRIKES: Timestamp = Timestamp::constant(1_795_320_000, 0);
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// The image that the team has built since, and the parameter that names it.
+pub const NEW_IMAGE: &str = "ami-0ba5e202611200001";
+const PARAMETER: &str = "/tis/base-image";
 
 /// One story.
 #[derive(Clone, Debug)]
@@ -32,6 +36,14 @@ pub struct Scenario {
     pub strikes: Timestamp,
     /// What is not healed by then is not healed.
     pub patience: Timestamp,
+    /// What the second act waits for, for people.
+    pub waits_for: &'static str,
+    /// When the second act begins: shortly before the first thing that may happen in it.
+    pub resumes: Timestamp,
+    /// What is not rebuilt by then is not rebuilt.
+    pub rebuilt_by: Timestamp,
+    /// The end: until here it is seen whether anything is left to do.
+    pub ends: Timestamp,
     /// Actions (`StartInstances`) that the account may not call.
     pub denied: BTreeSet<String>,
 }
@@ -43,7 +55,9 @@ impl Scenario {
         let mut world = incident::world(seed)
             .start(STRIKES - 48 * HOUR + 17 * MINUTE)
             .open_to(ACCOUNT)
+            .image(ImageSpec::new(NEW_IMAGE).name("tis-base-2026-11-20"))
             .build();
+        world.set_parameter(&Scope::new(ACCOUNT, REGION), PARAMETER, NEW_IMAGE);
         world.schedule_event(incident::GREEN, "instance-retirement", STRIKES);
         world.remark(
             incident::GREEN,
@@ -64,6 +78,12 @@ impl Scenario {
             ]),
             strikes: STRIKES,
             patience: STRIKES + 15 * MINUTE,
+            waits_for: "the image of what serves has to be gone for 24h (grace.image_gone), and a window to be open \
+                        (maintenance: Mon-Fri 02:00-05:00 UTC)",
+            // A day after the first look.
+            resumes: STRIKES + 24 * HOUR - 3 * MINUTE,
+            rebuilt_by: STRIKES + 24 * HOUR + 45 * MINUTE,
+            ends: STRIKES + 25 * HOUR,
             denied: BTreeSet::new(),
         }
     }
@@ -76,11 +96,14 @@ impl Scenario {
     }
 }
 
-/// The policy of the story's service: both slots serve, upload is green's alone.
+/// The policy of the story's service: both slots serve, upload is green's alone; what cannot be built again is replaced
+/// from the team's newest image.
 const TIS: &str = "\
 service: tis
 slots:
   blue:  { select: { tags: { Name: tis-prod-blue } },  target_groups: [tis-prod] }
   green: { select: { tags: { Name: tis-prod-green } }, target_groups: [tis-prod, tis-upload] }
+replace: { image: [ { ssm: /tis/base-image } ] }
+maintenance: [ Mon-Fri 02:00-05:00 UTC ]
 notify: [tis-alerts]
 ";

@@ -1,7 +1,11 @@
 //! For how long: computed from the world's truth, change by change.
 
 use jiff::Timestamp;
+use std::collections::VecDeque;
 use std::time::Duration;
+
+/// Changes of a target group that are kept: the story has some dozens.
+const CHANGES_MAX: usize = 10_000;
 
 /// One target group's healthy targets over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +17,12 @@ pub struct GroupTally {
     pub below: Duration,
     /// With no healthy target at all.
     pub none: Duration,
+    /// With how few healthy targets it ever was.
+    pub fewest: usize,
     healthy: usize,
     since: Timestamp,
+    /// From when on how many were healthy, oldest first.
+    changes: VecDeque<(Timestamp, usize)>,
 }
 
 impl GroupTally {
@@ -24,8 +32,10 @@ impl GroupTally {
             desired,
             below: Duration::ZERO,
             none: Duration::ZERO,
+            fewest: healthy,
             healthy,
             since,
+            changes: VecDeque::from([(since, healthy)]),
         }
     }
 
@@ -38,8 +48,26 @@ impl GroupTally {
         if self.healthy == 0 {
             self.none += lasted;
         }
-        self.healthy = healthy;
         self.since = self.since.max(at);
+        if self.healthy != healthy {
+            if self.changes.len() == CHANGES_MAX {
+                self.changes.pop_front();
+            }
+            self.changes.push_back((at, healthy));
+        }
+        self.healthy = healthy;
+        self.fewest = self.fewest.min(healthy);
+    }
+
+    /// With how few healthy targets it was from one moment to another; `None`: that is not known any more.
+    pub(super) fn fewest(&self, from: Timestamp, until: Timestamp) -> Option<usize> {
+        let before = self.changes.iter().rev().find(|(at, _)| *at <= from);
+        let within = self.changes.iter().filter(|(at, _)| *at > from && *at <= until);
+        before
+            .into_iter()
+            .chain(within)
+            .map(|(_, healthy)| *healthy)
+            .min()
     }
 
     /// As it would be if nothing changed until `at`.
@@ -50,10 +78,11 @@ impl GroupTally {
     }
 }
 
-/// One instance's time without being healthy in every target group that it is registered in.
+/// A slot's time without a healthy target in every one of its target groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Down {
     pub slot: String,
+    /// The instance that was not healthy.
     pub instance: String,
     pub from: Timestamp,
     /// `None`: it still is.
@@ -66,6 +95,25 @@ impl Down {
         let until = self.until.unwrap_or(now);
         Duration::try_from(until.duration_since(self.from)).unwrap_or_default()
     }
+}
+
+/// One instance exchanged for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebuild {
+    pub slot: String,
+    pub old: String,
+    /// EC2's word for the old one's state, and whether it is marked.
+    pub old_is: String,
+    pub new: Option<String>,
+    /// What the new one was launched from.
+    pub image: Option<String>,
+    pub from: Timestamp,
+    /// `None`: it is still under way.
+    pub until: Option<Timestamp>,
+    /// The new one has taken the old one's place.
+    pub is_done: bool,
+    /// With how few healthy targets each target group was meanwhile.
+    pub fewest: Vec<(String, usize)>,
 }
 
 /// One call that changes AWS.
@@ -87,10 +135,13 @@ pub struct Summary {
     pub until: Timestamp,
     /// What should happen had happened, and in truth everything is healthy again, and the journal says so.
     pub healed: bool,
+    /// In truth every instance can be built again, and the journal says that every replacement is done.
+    pub rebuilt: bool,
     /// It was ended before its own end.
     pub interrupted: bool,
     pub downs: Vec<Down>,
     pub groups: Vec<GroupTally>,
+    pub rebuilds: Vec<Rebuild>,
     /// Requests to AWS that change nothing.
     pub reads: usize,
     pub mutations: Vec<Mutation>,

@@ -54,9 +54,16 @@ fn it_heals_with_exit_code_0_and_leaves_nothing_behind() {
     let ran = place.demo(&[AT_ONCE]).end();
     ran.assert_code(0);
     assert!(
-        ran.stdout.contains("Healed.") && ran.stdout.contains("4 h 50 min"),
+        ran.stdout.contains("Healed, and rebuilt.") && ran.stdout.contains("4 h 50 min"),
         "{ran}"
     );
+    for words in [
+        "time-lapse until Monday",
+        "passed; keepgreen sent",
+        "still stands    nothing",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}: {ran}");
+    }
     assert_eq!(ran.stderr, "");
     assert!(
         !ran.stdout.contains('\u{1b}') && !ran.stdout.contains('\r'),
@@ -79,6 +86,18 @@ fn it_does_not_heal_with_exit_code_1_when_it_may_not_start() {
         .end();
     json.assert_code(1);
     assert_eq!(json.json()["healed"], false);
+}
+
+#[test]
+fn it_is_not_rebuilt_with_exit_code_1_when_it_may_not_launch() {
+    let place = Place::new();
+    let ran = place
+        .demo(&[AT_ONCE, "--deny", "RunInstances", "--format", "json"])
+        .end();
+    ran.assert_code(1);
+    let json = ran.json();
+    assert_eq!((&json["healed"], &json["rebuilt"]), (&true.into(), &false.into()));
+    assert_eq!(json["images_gone"][0]["instances"].as_array().unwrap().len(), 2);
 }
 
 #[test]
@@ -151,10 +170,15 @@ fn one_document_has_the_whole_story() {
     let place = Place::new();
     let json = place.demo(&[AT_ONCE, "--format", "json"]).end().json();
     assert_eq!((&json["version"], &json["healed"]), (&1.into(), &true.into()));
-    assert_eq!(json["mutations"].as_array().unwrap().len(), 1);
+    assert_eq!(json["rebuilt"], true);
+    assert_eq!(json["mutations"].as_array().unwrap().len(), 13);
+    for rebuild in json["rebuilds"].as_array().unwrap() {
+        assert_eq!(rebuild["done"], true, "{json:#}");
+        assert_eq!(rebuild["fewest_healthy"]["tis-prod"], 2, "{json:#}");
+    }
     assert_eq!(json["by_hand_s"], 17_400);
     let story = json["story"].as_array().unwrap();
-    for who in ["aws", "slot", "saw", "decided", "did", "told"] {
+    for who in ["aws", "slot", "saw", "decided", "did", "told", "time"] {
         assert!(story.iter().any(|line| line["who"] == who), "{who}: {json:#}");
     }
 }
@@ -191,7 +215,11 @@ fn served_it_lives_on_and_heals_what_a_viewer_breaks() {
     let place = Place::new();
     let running = place.demo(&["--serve", "--speed=3600"]);
     let address = address(&running);
-    assert!(running.output().contains("Healed."), "{}", running.output());
+    assert!(
+        running.output().contains("Healed, and rebuilt."),
+        "{}",
+        running.output()
+    );
     // The very command that it shows.
     let stderr = running.stderr();
     let shown = stderr
@@ -213,7 +241,7 @@ fn served_it_lives_on_and_heals_what_a_viewer_breaks() {
     running.signal("INT");
     let ran = running.end();
     ran.assert_code(0);
-    assert_eq!(ran.stdout.matches("Healed.").count(), 1, "{ran}");
+    assert_eq!(ran.stdout.matches("Healed, and rebuilt.").count(), 1, "{ran}");
     assert_eq!(place.left(), [""; 0]);
 }
 
