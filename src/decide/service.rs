@@ -397,8 +397,12 @@ fn propose(
         match chosen(&input.policy.heal, ailment.kind).propose(&case) {
             Proposal::Start(of) => wish.start = Some((of, ailment.evidence.clone())),
             Proposal::Register(steps) => {
-                let with_why = |step| (step, ailment.evidence.clone());
-                wish.registers.extend(steps.into_iter().map(with_why));
+                for step in steps {
+                    // Out of two target groups is two ailments, and each of them has both put right.
+                    if wish.registers.iter().all(|(other, _)| *other != step) {
+                        wish.registers.push((step, ailment.evidence.clone()));
+                    }
+                }
             }
             Proposal::Replace => {}
             Proposal::Hold(reasons) => holds.extend(reasons),

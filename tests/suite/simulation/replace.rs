@@ -350,3 +350,24 @@ fn without_capacity_the_next_type_is_tried_and_then_the_next_subnet() {
         nothing_broken(stage);
     });
 }
+
+#[test]
+fn one_that_was_taken_out_of_both_its_groups_is_registered_in_both_after_one_grace() {
+    at_night_with_image(19, async |stage| {
+        live(stage, 3).await;
+        stage.cloud.world(|world| {
+            world.deregister_target("tis-prod", GREEN, Some(8080));
+            world.deregister_target("tis-upload", GREEN, Some(8443));
+        });
+        live(stage, 15).await;
+        assert_eq!(count(stage, "RegisterTargets"), 2, "{}", stage.cloud.story());
+        let end = end_state(stage);
+        for target in [
+            format!("tis-prod {GREEN}:8080"),
+            format!("tis-upload {GREEN}:8443"),
+        ] {
+            assert_eq!(end.get(&target).map(String::as_str), Some("healthy"), "{end:#?}");
+        }
+        nothing_broken(stage);
+    });
+}
