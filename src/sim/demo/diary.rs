@@ -27,7 +27,7 @@ pub(super) fn of_memory(memory: &ServiceMemory) -> Vec<(String, Beat)> {
         ));
         let incident = memory.incidents.get(id);
         // What is on its way in or out is in no target group yet or any more, and is stopped by keepgreen itself.
-        let is_moving = role_of(&memory.replacements, id).is_some();
+        let is_moving = role_of(&memory.replacements, id).is_some() || is_replaced(memory, id);
         for (kind, timer) in instance.timers.iter().filter(|_| !is_moving) {
             let evidence = incident.filter(|incident| incident.kind == *kind);
             let evidence = evidence
@@ -46,6 +46,12 @@ pub(super) fn of_memory(memory: &ServiceMemory) -> Vec<(String, Beat)> {
         beats.extend(of_replacement(one));
     }
     beats
+}
+
+/// Another one serves in its place: it is seen once more, stopped.
+fn is_replaced(memory: &ServiceMemory, id: &InstanceId) -> bool {
+    let one = memory.replacements.get(id);
+    one.is_some_and(|one| matches!(one.ended, Some(ReplacementEnd::Done { .. })))
 }
 
 fn of_replacement(one: &Replacement) -> Vec<(String, Beat)> {
