@@ -5,7 +5,8 @@ use super::check::count;
 use super::context::Context;
 use super::exit::{Exit, Outcome};
 use super::json::{
-    FindingDoc, HoldDoc, IncidentDoc, InstanceDoc, PolicyFindingDoc, ServiceDoc, SlotDoc, VERSION, text_of,
+    FindingDoc, HoldDoc, ImageDoc, IncidentDoc, InstanceDoc, PolicyFindingDoc, ServiceDoc, SlotDoc, VERSION,
+    text_of,
 };
 use super::looking::{choose, documents, is_unread, look_at};
 use super::paint::{Style, print, width};
@@ -180,19 +181,7 @@ fn about_instance(service: &ServiceDoc, instance: &InstanceDoc) -> Table {
         let text = format!("{}{port}: {}{reason}", target.target_group, target.state);
         table.row(["target".to_owned(), text]);
     }
-    let why = instance
-        .image
-        .why
-        .as_ref()
-        .map(|why| format!(": {why}"))
-        .unwrap_or_default();
-    let id = instance
-        .image
-        .id
-        .as_ref()
-        .map(|id| format!("{id}: "))
-        .unwrap_or_default();
-    table.row(["image".to_owned(), format!("{id}{}{why}", instance.image.state)]);
+    table.row(["image".to_owned(), image(&instance.image)]);
     let verdict = match &instance.why {
         Some(why) => format!("{}: {why}", instance.health),
         None => instance.health.to_owned(),
@@ -231,6 +220,17 @@ fn about_instance(service: &ServiceDoc, instance: &InstanceDoc) -> Table {
         .filter(|finding| finding.instance.as_ref() == Some(&instance.id));
     add_findings(&mut table, findings);
     table
+}
+
+/// `ami-…: deregistered`
+fn image(image: &ImageDoc) -> String {
+    let why = image
+        .why
+        .as_ref()
+        .map(|why| format!(": {why}"))
+        .unwrap_or_default();
+    let id = image.id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
+    format!("{id}{}{why}", image.state)
 }
 
 fn add_incident(table: &mut Table, incident: &IncidentDoc) {

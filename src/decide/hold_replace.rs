@@ -19,11 +19,9 @@ pub(super) fn sentence(hold: &HoldReason) -> String {
         HoldReason::Window { opens: None } => {
             "it serves, and no maintenance window will ever open: correct `maintenance`".to_owned()
         }
-        HoldReason::Breaker { why } => {
-            format!(
-                "too much ails at once ({why}): nothing is launched or taken out until 10 minutes after it is less"
-            )
-        }
+        HoldReason::Breaker { why } => format!(
+            "too much ails at once ({why}): nothing is launched or taken out until 10 minutes after it is less"
+        ),
         HoldReason::Concurrent { others, limit } => {
             let others: Vec<&str> = others.iter().map(|id| id.as_str()).collect();
             format!(

@@ -578,7 +578,7 @@ fn what_the_reference_recommends_is_valid() {
     let readme = example("README.md");
     let (_, part) = readme.split_once("## Recipes").unwrap();
     let blocks = recipes(part);
-    assert_eq!(blocks.len(), 5);
+    assert_eq!(blocks.len(), 7);
     let first = recipes(&readme)
         .into_iter()
         .find(|block| block.starts_with("service: tis"))
