@@ -198,14 +198,14 @@ fn replacements(input: &Input<'_>, judged: &mut [JudgedSlot<'_>]) -> Proposed {
     proposed
 }
 
+/// An instance that is no member for now, and why: its role, or none if it has departed.
+type SetApart<'a> = (&'a Instance, Verdict, Option<Role>);
+
 /// Drops from the members those that a replacement is about: they neither count nor ail.
 fn set_apart<'a>(
     input: &Input<'a>,
     members: Vec<(&'a Instance, Verdict)>,
-) -> (
-    Vec<(&'a Instance, Verdict)>,
-    Vec<(&'a Instance, Verdict, Option<Role>)>,
-) {
+) -> (Vec<(&'a Instance, Verdict)>, Vec<SetApart<'a>>) {
     let (mut own, mut apart) = (Vec::new(), Vec::new());
     for (instance, mut verdict) in members {
         let role = role_of(&input.memory.replacements, &instance.id).map(|(role, _)| role);
