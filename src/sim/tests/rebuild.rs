@@ -409,6 +409,60 @@ fn the_supply_of_a_service_is_read_whole() {
     });
 }
 
+#[test]
+fn a_launch_from_a_template_is_of_the_version_that_was_read_with_what_is_chosen_laid_over_it() {
+    let world = incident::world(1).image(ImageSpec::new(NEWER));
+    simulate(world, |cloud| async move {
+        let ec2 = aws_sdk_ec2::Client::new(&sdk(&cloud));
+        let data = aws_sdk_ec2::types::RequestLaunchTemplateData::builder()
+            .image_id(incident::IMAGE)
+            .instance_type(aws_sdk_ec2::types::InstanceType::T3Micro)
+            .disable_api_stop(true);
+        let template = ec2.create_launch_template().launch_template_name("tis");
+        template.launch_template_data(data.build()).send().await.unwrap();
+        tokio::time::sleep(seconds(30)).await;
+        let hands = Hands::of(&cloud).await;
+        let facts = hands.reader.template("tis", "$Default", Priority::Repair).await;
+        let facts = facts.unwrap();
+        assert_eq!(
+            (
+                facts.version,
+                facts.instance_type.as_deref(),
+                facts.has_interfaces
+            ),
+            (1, Some("t3.micro"), false)
+        );
+        for version in ["$Latest", "1"] {
+            let read = hands.reader.template("tis", version, Priority::Repair).await;
+            assert_eq!(read.unwrap(), facts);
+        }
+        let gone = hands.reader.template("tis", "9", Priority::Repair).await;
+        assert!(gone.unwrap_err().to_string().contains("tis at version 9"));
+        let blue = hands.blueprint(incident::BLUE).await;
+        let launch = Launch {
+            form: LaunchForm::Template {
+                name: "tis".to_owned(),
+                version: facts.version,
+            },
+            instance_type: "m5.xlarge".to_owned(),
+            ..clone_of(&blue)
+        };
+        let made = hands.send(Step::Launch(Box::new(launch))).await.unwrap();
+        let made = made.launched.unwrap();
+        let made = cloud.world(|w| w.instance(made.as_str()).unwrap().clone());
+        assert_eq!(
+            (
+                made.image.as_str(),
+                made.instance_type.as_str(),
+                made.subnet.as_str()
+            ),
+            (NEWER, "m5.xlarge", blue.subnet.as_str())
+        );
+        assert!(made.settings.disable_api_stop, "the rest is the template's");
+        assert!(made.tags.contains_key("keepgreen:slot"));
+    });
+}
+
 /// What the look says of an image of another account, which then no longer shares it.
 fn seen_of_the_private_image(fault: impl FnOnce(&Cloud) + 'static) -> Option<ImageListing> {
     let world = incident::world(1)
