@@ -21,7 +21,7 @@ use super::credentials::Kept;
 use super::error::Request;
 use super::interceptors::{OnlyThese, Passed, SendGate};
 use crate::decide::guard::Admitted;
-use crate::model::{AwsError, InstanceId, Intent, Launch, Region, Stamp, Step, TargetStep};
+use crate::model::{AwsError, InstanceId, Intent, Launch, Mutant, Region, Stamp, Step, TargetStep};
 use aws_sdk_ec2::types::Tag;
 use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
@@ -281,7 +281,12 @@ fn api_of(step: &Step) -> Api {
 fn description(target: &TargetStep) -> TargetDescription {
     TargetDescription::builder()
         .id(target.instance.as_str())
-        .set_port(target.port.map(i32::from))
+        .set_port(
+            target
+                .port
+                .filter(|_| !Mutant::PortIsLeftOut.is_on())
+                .map(i32::from),
+        )
         .build()
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 struct Entry {
     queue: Vec<Queued>,
     replacing: u32,
+    launched: u32,
 }
 
 #[derive(Debug, Default)]
@@ -36,10 +37,12 @@ impl Board {
     ) {
         let Some(account) = account else { return };
         let is_under_way = |one: &&Replacement| one.is_open() && one.quarantined.is_none();
-        let replacing = memory.replacements.values().filter(is_under_way).count();
+        let under_way = || memory.replacements.values().filter(is_under_way);
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let entry = Entry {
             queue: plan.queue.clone(),
-            replacing: u32::try_from(replacing).unwrap_or(u32::MAX),
+            replacing: count(under_way().count()),
+            launched: count(under_way().filter(|one| one.has_launched()).count()),
         };
         let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let services = posted.by_account.entry(account.clone()).or_default();
@@ -50,6 +53,12 @@ impl Board {
     pub fn seen(&self, service: &ServiceName) {
         let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         posted.seen.insert(service.clone());
+    }
+
+    /// Whether every one of these services has had a pass.
+    pub fn has_seen<'a>(&self, mut all: impl Iterator<Item = &'a ServiceName>) -> bool {
+        let posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.all(|service| posted.seen.contains(service))
     }
 
     /// Forgets services that are not looked after any more.
@@ -78,6 +87,7 @@ impl Board {
         };
         Elsewhere {
             replacing: others().map(|(_, entry)| entry.replacing).sum(),
+            launched: others().map(|(_, entry)| entry.launched).sum(),
             queue: others()
                 .flat_map(|(_, entry)| entry.queue.iter().cloned())
                 .collect(),

@@ -6,9 +6,9 @@ use super::vitals::breaker_key;
 use crate::aws::Priority;
 use crate::decide::breaker::Breaker;
 use crate::decide::floor::{Floors, floors_of};
-use crate::decide::replace::wants_supply;
+use crate::decide::replace::{is_sound, wants_supply};
 use crate::decide::{Elsewhere, Plan, members_of};
-use crate::model::{Blueprint, InstanceId, InstanceState, ServiceMemory, SlotName, Step, Supply};
+use crate::model::{Blueprint, InstanceId, ServiceMemory, SlotName, Step, Supply};
 use crate::observe;
 use crate::record::RecordError;
 use jiff::SignedDuration;
@@ -128,7 +128,7 @@ impl Bench<'_> {
         Ok(elsewhere)
     }
 
-    /// The journaled blueprints, with those of running members taken anew that are missing or out of date.
+    /// The journaled blueprints, with those of sound members taken anew that are missing or out of date.
     async fn blueprints(
         &self,
         memory: &ServiceMemory,
@@ -146,11 +146,12 @@ impl Bench<'_> {
         };
         let mut wanted: Vec<(InstanceId, SlotName)> = Vec::new();
         for (slot, members) in members_of(self.look, self.claims) {
-            let running = members
+            let policy = self.policy.slots.get(&slot);
+            let sound = members
                 .iter()
-                .filter(|member| member.state == InstanceState::Running);
+                .filter(|member| policy.is_some_and(|slot| is_sound(self.look, slot, member)));
             wanted.extend(
-                running
+                sound
                     .filter(|member| is_stale(&member.id))
                     .map(|member| (member.id.clone(), slot.clone())),
             );

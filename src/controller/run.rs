@@ -79,8 +79,9 @@ pub async fn run(
                 turn.done(&passed);
             }
             Some(()) = passes.next() => {
-                // Before every service was looked at, a few may look like all of them.
-                if clock.boot().saturating_sub(begun) >= rounds.config.interval {
+                // Before every service was looked at, a few may look like all of them; one that hangs is not waited for.
+                let is_late = clock.boot().saturating_sub(begun) >= rounds.config.interval;
+                if is_late || rounds.board.has_seen(rounds.in_force.now().policies.keys()) {
                     report(rounds.check_breakers(turn.since_breakers()).await);
                 }
             }

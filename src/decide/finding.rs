@@ -48,6 +48,8 @@ pub enum FindingKind {
     CannotBeCloned,
     NoImageToLaunch,
     NowhereToLaunch,
+    /// Another one has been launched in its place, by nobody whom this journal knows.
+    LaunchedAlready,
     /// Somebody keeps taking it out of a target group.
     TakenOutAgain,
     /// A step waits for another target to become healthy.
@@ -87,6 +89,7 @@ impl FindingKind {
             Self::CannotBeCloned => "cannot-be-cloned",
             Self::NoImageToLaunch => "no-image-to-launch",
             Self::NowhereToLaunch => "nowhere-to-launch",
+            Self::LaunchedAlready => "launched-already",
             Self::TakenOutAgain => "taken-out-again",
             Self::FloorHolds => "floor-holds",
             Self::Quarantined => "quarantined",

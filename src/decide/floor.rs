@@ -5,7 +5,7 @@
 //! it counts as healthy where it would be lost, and as not healthy where it would have to stand in.
 
 use super::hold::HoldReason;
-use crate::model::{GroupFacts, GroupView, InstanceId, Observation, Target, TargetState};
+use crate::model::{GroupFacts, GroupView, InstanceId, Mutant, Observation, Target, TargetState};
 use crate::policy::Policy;
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ pub fn may_take_out(
         )
     };
     // What serves nobody is no loss.
-    if !group.targets.iter().filter(is_lost).any(counts) {
+    if Mutant::FloorIsNotAsked.is_on() || !group.targets.iter().filter(is_lost).any(counts) {
         return Ok(());
     }
     let stays = |target: &&Target| !is_lost(target) && target.health.state == TargetState::Healthy;

@@ -66,10 +66,11 @@ pub fn members<'a>(seen_in: &'a Observation, claims: &Claims) -> BTreeMap<SlotNa
 
 /// What a look could not see, with an empty answer where there was a fleet counted as not seen.
 pub fn true_coverage(look: &Observation, memory: &ServiceMemory) -> Coverage {
+    // Of what AWS said itself that it is terminated, no answer has to speak any more.
     let known = memory
         .instances
-        .values()
-        .filter(|instance| instance.absent.is_none())
+        .iter()
+        .filter(|(id, instance)| instance.absent.is_none() && !memory.lost.contains_key(*id))
         .count();
     let mut gaps = look.coverage.gaps().to_vec();
     if look.instances.is_empty() && known > 0 && look.coverage.gap(&Part::Instances).is_none() {

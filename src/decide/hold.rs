@@ -164,6 +164,10 @@ pub enum HoldReason {
     FactsUnread {
         target_group: String,
     },
+    /// One lives in its place that this journal did not launch.
+    LaunchedAlready {
+        instance: InstanceId,
+    },
     /// Registered as often as `limits.attempts` allows, and taken out again each time.
     TakenOutAgain {
         times: u32,

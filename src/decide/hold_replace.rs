@@ -97,6 +97,10 @@ fn of_progress(hold: &HoldReason) -> String {
         HoldReason::FactsUnread { target_group } => {
             format!("it is not known how traffic is spread over the zones of target group {target_group}")
         }
+        HoldReason::LaunchedAlready { instance } => format!(
+            "{instance} says by its tags that it was launched in the place of another one, and this journal does not know of it: it \
+             was restored, or another keepgreen is at work. Nothing more is launched in this service"
+        ),
         HoldReason::TakenOutAgain { times } => format!(
             "it was registered {times} times and taken out again each time: somebody wants it out. `keepgreen resume \
              SERVICE` if that is not so"

@@ -3,7 +3,7 @@
 //! Two witnesses must agree: DescribeInstanceImageMetadata, which still speaks of an image that is gone, and
 //! DescribeImages, which tells what can be launched. An absence alone, an error or an empty answer proves nothing.
 
-use crate::model::{ImageId, ImageListing, ImageState, InstanceId, Observation, Part};
+use crate::model::{ImageId, ImageListing, ImageState, InstanceId, Mutant, Observation, Part};
 use serde::Serialize;
 
 /// What is known of an instance's image.
@@ -90,6 +90,9 @@ pub fn image_verdict(look: &Observation, instance: &InstanceId) -> ImageVerdict 
             None => unknown("DescribeImages was not asked about this image"),
         },
         (ImageState::Disabled, _) => match listing {
+            Some(ImageListing::Listed(ImageState::Disabled)) if Mutant::DisabledIsGone.is_on() => {
+                ImageVerdict::Deregistered { id }
+            }
             Some(ImageListing::Listed(ImageState::Disabled)) => ImageVerdict::Disabled { id },
             _ => unknown("the two witnesses do not agree that the image is disabled"),
         },

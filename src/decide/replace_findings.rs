@@ -29,6 +29,10 @@ impl Finder<'_> {
                     FindingKind::NowhereToLaunch,
                     "name types and subnets to fall back on under `replace.instance_types` and `replace.subnets`",
                 ),
+                HoldReason::LaunchedAlready { .. } => (
+                    FindingKind::LaunchedAlready,
+                    "decide which of the two is to stay: terminate the other one, or remove its tag `keepgreen:replaces`",
+                ),
                 HoldReason::TakenOutAgain { .. } => (
                     FindingKind::TakenOutAgain,
                     "find out who takes it out of its target group, then `keepgreen resume` the service",

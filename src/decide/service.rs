@@ -69,6 +69,8 @@ pub struct Elsewhere {
     pub breaker: Option<String>,
     /// Replacements under way in other services.
     pub replacing: u32,
+    /// Of those, how many have launched something, or may have.
+    pub launched: u32,
     /// The config's `limits.max_concurrent`.
     pub max_concurrent: u32,
     /// What `min_healthy` all policies want of each target group.
@@ -241,7 +243,8 @@ fn judge_slots<'a>(input: &Input<'a>) -> Vec<JudgedSlot<'a>> {
             .map(|i| (i, verdict(input.look, slot, i, input.memory.instances.get(&i.id))))
             .collect();
         let (members, apart) = set_apart(input, members);
-        let surplus = surplus(input, name, slot, &members);
+        let taken = apart.iter().filter(|(i, ..)| takes_a_place(input, i)).count();
+        let surplus = surplus(input, (name, slot), &members, taken);
         let (mut starts, mut registers) = (BTreeMap::new(), Vec::new());
         let mut instances = Vec::new();
         for (instance, verdict) in &members {
@@ -278,12 +281,23 @@ fn judge_slots<'a>(input: &Input<'a>) -> Vec<JudgedSlot<'a>> {
     judged
 }
 
-/// The stopped matches that the slot does not need: of those, the ones most recently in traffic are started.
+/// Whether a replacement that is under way fills a place of its slot with it: the one that is let go while another one serves
+/// for it, or the one that comes for one that is lost.
+fn takes_a_place(input: &Input<'_>, instance: &Instance) -> bool {
+    match role_of(&input.memory.replacements, &instance.id) {
+        Some((Role::Outgoing, _)) => true,
+        Some((Role::Incoming, one)) => one.kind == AilmentKind::Missing,
+        _ => false,
+    }
+}
+
+/// The stopped matches that the slot does not need: of those, the ones most recently in traffic are started. `taken`: places
+/// that replacements fill.
 fn surplus(
     input: &Input<'_>,
-    name: &SlotName,
-    slot: &Slot,
+    (name, slot): (&SlotName, &Slot),
     members: &[(&Instance, Verdict)],
+    taken: usize,
 ) -> BTreeSet<InstanceId> {
     let is_down = |i: &Instance| matches!(i.state, InstanceState::Stopped | InstanceState::Stopping);
     let is_up = |i: &Instance| {
@@ -317,7 +331,7 @@ fn surplus(
     if Mutant::SurplusIsStarted.is_on() {
         return BTreeSet::new();
     }
-    let lacking = wanted.saturating_sub(up).saturating_sub(unseen_up);
+    let lacking = wanted.saturating_sub(up + unseen_up + taken);
     let mut down: Vec<_> = members.iter().filter(|(i, _)| is_down(i)).collect();
     down.sort_by_key(|(instance, verdict)| {
         let remembered = input.memory.instances.get(&instance.id);
@@ -605,11 +619,12 @@ fn concerns_another_ailment(hold: &HoldReason) -> bool {
 /// A service under repair is due every 10 s (or the interval); otherwise at the interval, or when a wait ends.
 fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: bool) -> Timestamp {
     let views = || judged.iter().flat_map(|slot| &slot.view.instances);
+    // One that waits for an image, for capacity or for its next attempt is looked at like anything that waits.
     let replacing = input
         .memory
         .replacements
         .values()
-        .any(|one| one.is_open() && one.quarantined.is_none());
+        .any(|one| one.is_open() && one.is_in_motion());
     let registering = input.memory.instances.values().any(|instance| {
         let of = instance.registration.as_ref();
         of.is_some_and(|of| of.in_traffic_for.is_zero() && of.retry.is_none() && !of.wait.is_zero())

@@ -52,18 +52,25 @@ mutants! {
         PauseTagIsIgnored: "an instance's own pause tag is not heeded",
         SurplusIsStarted: "a slot starts all that it selects, beyond its count",
         GraceIsSkipped: "a person's stop is undone at once",
+        OneHealthyLookIsProof: "a replacement is proven by a single healthy look",
+        DrainingIsOut: "a target that still drains passes for one that is out",
+        FloorIsNotAsked: "a target is taken out whatever stays",
+        DisabledIsGone: "a disabled image passes for a deregistered one",
+        FailedIsLeft: "what a failed attempt has launched is forgotten",
         AlertsAreNewEachTime: "an alert's key has the time of its look in it",
     }
     "act" {
         SentBeforeJournaled: "a request is sent before its intent is journaled (cluster-api-provider-aws#5794)",
         LostIsNeverSent: "a lost answer is taken for a request that was never sent",
         BatchIsNeverSplit: "a batch that fails whole is only ever repeated whole (instance-scheduler-on-aws#281)",
+        PortIsLeftOut: "a target is named without its port : AWS answers 200 and does nothing",
         UnreadableIsNotSet: "a pause flag that cannot be read passes for one that is not set",
     }
     "record" {
         HourIsForgotten: "requests of the last hour are not counted",
         AttemptsAreForgotten: "an instance's failed attempts are not kept (cluster-api#12553)",
         UndoneStopIsForgotten: "a stop that was undone once is not kept",
+        ReplacementsAreForgotten: "which replacements are under way is not kept",
         DeliveryIsForgotten: "what a channel has taken stays in the outbox",
     }
 }

@@ -40,6 +40,9 @@ pub struct Replacement {
     /// Target groups that keepgreen took the old instance out of, by ARN and port: should it have to stay, it is brought back.
     #[serde(default)]
     pub taken_out: BTreeSet<(TargetGroupArn, Option<u16>)>,
+    /// Target groups that had no room for the new one beside the old one.
+    #[serde(default)]
+    pub full: BTreeSet<TargetGroupArn>,
     /// Since when the old one has been draining, for people.
     #[serde(default)]
     pub draining_since: Option<Timestamp>,
@@ -179,6 +182,23 @@ impl Replacement {
         self.attempts
             .iter()
             .filter_map(|attempt| attempt.instance.as_ref())
+    }
+
+    /// Whether there is, or may be, an instance of it.
+    pub fn has_launched(&self) -> bool {
+        self.leftovers().next().is_some()
+            || self
+                .attempt()
+                .is_some_and(|attempt| attempt.instance.is_some() || attempt.unanswered().is_some())
+    }
+
+    /// Whether something of it changes from look to look: an instance comes or goes.
+    pub fn is_in_motion(&self) -> bool {
+        self.has_launched()
+            || self.abandoned.is_some()
+            || self.draining_since.is_some()
+            || self.put_down.is_some()
+            || !self.taken_out.is_empty()
     }
 
     pub fn failed_attempts(&self) -> u32 {

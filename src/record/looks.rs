@@ -156,5 +156,8 @@ fn kept(memory: &ServiceMemory) -> Cow<'_, ServiceMemory> {
             .values_mut()
             .for_each(|instance| instance.operator_stops_undone.clear());
     }
+    if Mutant::ReplacementsAreForgotten.is_on() {
+        memory.to_mut().replacements.clear();
+    }
     memory
 }

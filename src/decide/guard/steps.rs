@@ -261,6 +261,15 @@ impl<'a> Case<'a> {
         if let Some(living) = living {
             out.push(expected("S3", format!("{} of this repair is alive", living.id)));
         }
+        let stranger = self.evidence.look.instances.values().find(|instance| {
+            instance.tags.get("keepgreen:replaces").map(String::as_str) == Some(one.old.as_str())
+                && !is_gone(instance)
+                && !one.launched().any(|launched| *launched == instance.id)
+        });
+        if let Some(stranger) = stranger {
+            let why = format!("{} is in the place of {} already", stranger.id, one.old);
+            out.push(expected("S3", why));
+        }
         let Some(last) = attempt.tries.last().filter(|last| last.token == launch.token) else {
             out.push(own_fault(
                 "S4",
@@ -290,8 +299,12 @@ impl<'a> Case<'a> {
 
     /// S11: repairs at once.
     fn s11_at_once(&self, one: &Replacement, out: &mut Vec<Refusal>) {
-        let is_under_way =
-            |other: &&Replacement| other.is_open() && other.quarantined.is_none() && other.old != one.old;
+        // Of several that have launched nothing yet, the one that was begun first goes first: none waits for the other.
+        let is_ahead =
+            |other: &Replacement| other.has_launched() || (other.opened, &other.old) < (one.opened, &one.old);
+        let is_under_way = |other: &&Replacement| {
+            other.is_open() && other.quarantined.is_none() && other.old != one.old && is_ahead(other)
+        };
         let others = self
             .evidence
             .memory
@@ -304,7 +317,7 @@ impl<'a> Case<'a> {
             self.evidence.policy.limits.max_concurrent,
             self.evidence.elsewhere.max_concurrent,
         );
-        if others >= here || others.saturating_add(self.evidence.elsewhere.replacing) >= fleet {
+        if others >= here || others.saturating_add(self.evidence.elsewhere.launched) >= fleet {
             out.push(expected(
                 "S11",
                 "as many repairs as are allowed at once are under way".to_owned(),
@@ -404,7 +417,11 @@ impl<'a> Case<'a> {
         else {
             return;
         };
-        self.may_go(one, instance, out);
+        if one.old == instance.id && one.full.contains(&target.arn) {
+            self.may_make_room(one, instance, out);
+        } else {
+            self.may_go(one, instance, out);
+        }
         let Some(group) = self
             .evidence
             .look
@@ -453,6 +470,26 @@ impl<'a> Case<'a> {
             self.s9_gone(one, out);
         }
         self.s7_proven(one, out);
+    }
+
+    /// S7: a full group is left by the old one before its replacement can be proven there. It has to be up, at least; the floor
+    /// is asked as for any other.
+    fn may_make_room(&self, one: &Replacement, instance: &Instance, out: &mut Vec<Refusal>) {
+        self.s1_of_slot(instance, out);
+        self.s17_ours_to_end(instance, out);
+        self.s9_gone(one, out);
+        let look = self.evidence.look;
+        let is_up = |id: &InstanceId| {
+            let runs = look
+                .instances
+                .get(id)
+                .is_some_and(|new| new.state == InstanceState::Running);
+            runs && look.statuses.get(id).is_some_and(checks_are_ok)
+        };
+        if !one.new_instance().is_some_and(is_up) {
+            let why = format!("the replacement of {} is not up now", one.old);
+            out.push(expected("S7", why));
+        }
     }
 
     fn s7_proven(&self, one: &Replacement, out: &mut Vec<Refusal>) {
@@ -540,6 +577,7 @@ impl<'a> Case<'a> {
         if *id != one.old {
             out.push(own_fault("S8", format!("{id} is not the one that is replaced")));
         }
+        self.s1_of_slot(instance, out);
         if instance.state != InstanceState::Stopped && one.put_down.is_none() {
             out.push(expected("S7", format!("{id} is {}", instance.state.as_str())));
         }

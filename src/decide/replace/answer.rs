@@ -47,6 +47,7 @@ pub(in crate::decide) fn fold_answer(
         return;
     }
     match outcome {
+        Outcome::Failed { error } if lacks_room(one, &intent.step, error) => {}
         Outcome::Failed { error } => hold_off(one, policy, error, now),
         Outcome::Accepted { .. } => succeeded(one, &intent.step, now),
         Outcome::Settled { applied, .. } if !applied.is_empty() => succeeded(one, &intent.step, now),
@@ -66,6 +67,16 @@ fn succeeded(one: &mut Replacement, step: &Step, now: Timestamp) {
     {
         one.put_down = one.put_down.or(Some(now));
     }
+}
+
+/// The group has no room for both: the old one is to leave it first. Returns whether that was not known before.
+fn lacks_room(one: &mut Replacement, step: &Step, error: &AwsError) -> bool {
+    let Step::Register(target) = step else {
+        return false;
+    };
+    error.code.as_deref() == Some("TooManyTargets")
+        && one.new_instance() == Some(&target.instance)
+        && one.full.insert(target.arn.clone())
 }
 
 /// Refused for now: tried again, further and further apart.

@@ -10,7 +10,7 @@ use crate::decide::outcome::LONGEST_RETRY;
 use crate::decide::verdict::stop_evidence;
 use crate::model::{
     AilmentKind, Coverage, Instance, InstanceId, InstanceMemory, InstanceState, LaunchAnswer, LaunchAttempt,
-    LaunchEnd, LaunchTry, Observation, Part, Replacement, ReplacementEnd, ServiceMemory, StoppedBy,
+    LaunchEnd, LaunchTry, Mutant, Observation, Part, Replacement, ReplacementEnd, ServiceMemory, StoppedBy,
 };
 use crate::policy::{OldInstance, Policy, Slot};
 use std::collections::BTreeMap;
@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// The tag that says which repair launched an instance.
 const REPAIR_TAG: &str = "keepgreen:repair";
+/// The tag that says in whose place it was launched.
+pub(super) const REPLACES_TAG: &str = "keepgreen:replaces";
 pub(crate) const RETIRED_TAG: &str = "keepgreen:retired";
 
 /// Takes a look into every replacement of the service.
@@ -101,6 +103,8 @@ fn lacks(
 struct Stage<'a> {
     slot: Option<&'a Slot>,
     draining: bool,
+    /// A group was full: the old one left it so that the new one could come.
+    swapping: bool,
     put_down: bool,
 }
 
@@ -123,6 +127,7 @@ impl Follower<'_> {
         let stage = Stage {
             slot,
             draining: one.draining_since.is_some(),
+            swapping: !one.full.is_empty(),
             put_down: one.put_down.is_some(),
         };
         self.ask_again(one);
@@ -190,7 +195,12 @@ impl Follower<'_> {
         attempt.absent = None;
         match slot.map(|slot| serves(self.seen.look, slot, instance)) {
             Some(Serves::Yes) => {
-                attempt.healthy_looks = attempt.healthy_looks.saturating_add(u32::from(self.tick.counts));
+                let proves = if Mutant::OneHealthyLookIsProof.is_on() {
+                    PROVEN_AFTER_LOOKS
+                } else {
+                    u32::from(self.tick.counts)
+                };
+                attempt.healthy_looks = attempt.healthy_looks.saturating_add(proves);
                 attempt.unwell = Duration::ZERO;
             }
             Some(Serves::No(_)) => {
@@ -204,11 +214,20 @@ impl Follower<'_> {
 
     /// Why the attempt that is under way has failed, if it has.
     fn failure(&self, attempt: &LaunchAttempt, stage: Stage<'_>) -> Option<String> {
-        let id = attempt.instance.as_ref()?;
+        let believed =
+            |timer: &crate::model::Timer| timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE;
+        let Some(id) = &attempt.instance else {
+            // AWS knows the token, and nothing came of it that anybody could see: the next attempt has another one.
+            let asked = attempt.unanswered().filter(|asked| asked.request.is_none())?;
+            let nothing = attempt.absent.as_ref().is_some_and(believed);
+            return nothing.then(|| {
+                format!(
+                    "AWS says that token {} was used before, and nothing of it was to be seen for 15 minutes",
+                    asked.token
+                )
+            });
+        };
         let Some(instance) = self.seen.look.instances.get(id) else {
-            let believed = |timer: &crate::model::Timer| {
-                timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE
-            };
             return attempt
                 .absent
                 .as_ref()
@@ -226,8 +245,13 @@ impl Follower<'_> {
             _ => {}
         }
         let grace = &self.seen.policy.grace;
-        let too_late = !stage.draining && attempt.healthy_looks == 0 && attempt.lasted >= grace.boot;
-        let unwell = stage.draining && !stage.put_down && attempt.unwell >= grace.unhealthy;
+        let is_late = attempt.lasted >= grace.boot;
+        let too_late = (!stage.draining || stage.swapping) && attempt.healthy_looks == 0 && is_late;
+        // One that had to wait for the old one's place in a group is given its time to boot all the same.
+        let unwell = stage.draining
+            && !stage.put_down
+            && attempt.unwell >= grace.unhealthy
+            && (is_late || !stage.swapping);
         // Our failure to see is never its failure: without an unwell look it is not judged.
         match serves(self.seen.look, stage.slot?, instance) {
             Serves::No(why) if too_late || unwell => Some(format!("{id} was not healthy in time: {why}")),
@@ -269,7 +293,10 @@ impl Follower<'_> {
                 continue;
             };
             match self.seen.look.instances.get(id) {
-                Some(instance) => attempt.gone = instance.state == InstanceState::Terminated,
+                Some(instance) => {
+                    attempt.gone =
+                        instance.state == InstanceState::Terminated || Mutant::FailedIsLeft.is_on();
+                }
                 None if self.listed => {
                     let timer = self.tick.tick_or_start(attempt.absent.take());
                     attempt.gone = timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE;
@@ -313,9 +340,8 @@ impl Follower<'_> {
         if old.tags.contains_key(RETIRED_TAG) && one.draining_since.is_some() {
             return None;
         }
-        match self.seen.claims.owner_of(old) {
-            Owner::Slot(service, slot) if service == policy.service && slot == one.slot => {}
-            _ => return Some(format!("{} is not in slot {} any more", one.old, one.slot)),
+        if !self.is_member(one, old) {
+            return Some(format!("{} is not in slot {} any more", one.old, one.slot));
         }
         if one.kind == AilmentKind::Missing {
             return Some(format!("{} is there again", one.old));
@@ -325,6 +351,13 @@ impl Follower<'_> {
             ImageVerdict::Launchable { .. }
         );
         (back && one.draining_since.is_none()).then(|| "its image is there again".to_owned())
+    }
+
+    fn is_member(&self, one: &Replacement, old: &Instance) -> bool {
+        match self.seen.claims.owner_of(old) {
+            Owner::Slot(service, slot) => service == self.seen.policy.service && slot == one.slot,
+            _ => false,
+        }
     }
 
     /// Ends what is under way, as soon as it is known what that is.
@@ -360,7 +393,14 @@ impl Follower<'_> {
             || self.listed && (one.kind == AilmentKind::Missing || self.memory.lost.contains_key(&one.old)),
             is_gone,
         );
-        let is_retired = |old: &Instance| old.tags.contains_key(RETIRED_TAG) && !terminates(self.seen.policy);
+        // Whoever took its tags away meanwhile took it out of the slot: there is nothing left to mark.
+        let is_retired = |old: &Instance| {
+            !terminates(self.seen.policy)
+                && (old.tags.contains_key(RETIRED_TAG)
+                    || (old.state == InstanceState::Stopped
+                        && one.put_down.is_some()
+                        && !self.is_member(one, old)))
+        };
         let is_down = old_is_gone || old.is_some_and(is_retired);
         let put_down = one.put_down.is_some();
         let proven = |attempt: &&mut LaunchAttempt| put_down || attempt.healthy_looks >= PROVEN_AFTER_LOOKS;

@@ -2,9 +2,12 @@
 
 use super::follow::by_a_person;
 use super::{is_gone, members_left};
+use crate::decide::claims::Owner;
 use crate::decide::fold::{Seen, Tick};
 use crate::decide::verdict::stop_evidence;
-use crate::model::{Coverage, Instance, InstanceId, InstanceState, Lost, Part, ServiceMemory, SlotName};
+use crate::model::{
+    Coverage, Instance, InstanceId, InstanceState, Lost, Part, ReplacementEnd, ServiceMemory, SlotName,
+};
 use crate::policy::SlotState;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +42,9 @@ pub(in crate::decide) fn remember_lost(
             .into_iter()
             .flatten()
             .filter(|instance| {
-                instance.state == InstanceState::Terminated && !is_launched(memory, &instance.id)
+                instance.state == InstanceState::Terminated
+                    && !is_launched(memory, &instance.id)
+                    && !is_replaced(memory, &instance.id)
             })
             .copied()
             .collect();
@@ -56,16 +61,28 @@ pub(in crate::decide) fn remember_lost(
     }
     // What has left the answers since, or was never seen to end.
     for (id, mut lost) in before.into_iter().chain(absent) {
-        let alive = seen
-            .look
-            .instances
-            .get(&id)
-            .is_some_and(|instance| !is_gone(instance));
-        if lacking.contains(&lost.slot) && !alive && !memory.lost.contains_key(&id) {
+        let shown = seen.look.instances.get(&id);
+        let alive = shown.is_some_and(|instance| !is_gone(instance));
+        // Marked as retired, or another slot's by now: it is not missed.
+        let is_let_go = shown.is_some_and(|instance| match seen.claims.owner_of(instance) {
+            Owner::Slot(_, slot) => slot != lost.slot,
+            _ => true,
+        });
+        let is_known = memory.lost.contains_key(&id) || is_replaced(memory, &id);
+        if lacking.contains(&lost.slot) && !alive && !is_let_go && !is_known {
             tick.advance(&mut lost.timer);
             memory.lost.insert(id, lost);
         }
     }
+}
+
+/// Another one has its place already; what the slot lacks now, it lacks for another reason.
+fn is_replaced(memory: &ServiceMemory, id: &InstanceId) -> bool {
+    let one = memory.replacements.get(id);
+    matches!(
+        one.and_then(|one| one.ended.as_ref()),
+        Some(ReplacementEnd::Done { .. })
+    )
 }
 
 /// An attempt's own instance is that attempt's business.

@@ -39,8 +39,8 @@ pub(in crate::decide) use lost::remember_lost;
 pub(in crate::decide) use need::{Member, Proposed, announcement_key, propose_all};
 pub use queue::{Queued, Rank, Risk};
 pub use remember::remember_launches;
-pub use serve::is_registered;
 pub(in crate::decide) use serve::{Serves, is_out, serves};
+pub use serve::{is_registered, is_sound};
 
 use super::claims::{Claims, Owner};
 use crate::model::{

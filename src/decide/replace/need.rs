@@ -1,6 +1,7 @@
 //! Who is to be replaced, and everything that holds that back.
 
 use super::candidate::{candidates, offers, types};
+use super::follow::{REPLACES_TAG, RETIRED_TAG};
 use super::queue::{Queued, Rank, Risk};
 use super::request::{Wanted, launch, uncarried};
 use super::{Offer, is_gone, progress, role_of, wants};
@@ -14,7 +15,7 @@ use crate::model::{
     Ailment, AilmentKind, Blueprint, ImageId, Instance, InstanceId, Launch, LaunchAnswer, RepairId, RepairOf,
     Replacement, SlotName, Step, TargetState, Timer,
 };
-use crate::policy::{Maintenance, Slot};
+use crate::policy::{Maintenance, Selector, Slot};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -68,6 +69,7 @@ pub(in crate::decide) fn propose_all(input: &Input<'_>, members: &[Member<'_>]) 
         .values()
         .find(|one| one.is_open() && one.kind == AilmentKind::ImageGone)
         .map(|one| one.old.to_string());
+    let mut begun: Vec<InstanceId> = Vec::new();
     for (mut queued, mut holds, launch) in waiting {
         queued.ready = holds.is_empty();
         // Whose turn it is does not matter while none may begin.
@@ -78,15 +80,21 @@ pub(in crate::decide) fn propose_all(input: &Input<'_>, members: &[Member<'_>]) 
         if queued.kind == AilmentKind::ImageGone && queued.ready && first.is_none() {
             first = Some(queued.in_words());
         }
-        holds.extend(of_queue);
+        match of_queue {
+            Some(hold) => holds.push(hold),
+            None => holds.extend(begun_before(input, &begun)),
+        }
         if holds.iter().all(HoldReason::ends_by_time) && !holds.is_empty() {
             proposed.by_time.insert(queued.rank.instance.clone());
         }
         match launch.filter(|_| holds.is_empty()) {
-            Some(launch) => proposed.steps.push(PlannedStep {
-                why: format!("{}: {}", queued.kind.as_str(), queued.evidence),
-                step: Step::Launch(Box::new(launch)),
-            }),
+            Some(launch) => {
+                begun.push(queued.rank.instance.clone());
+                proposed.steps.push(PlannedStep {
+                    why: format!("{}: {}", queued.kind.as_str(), queued.evidence),
+                    step: Step::Launch(Box::new(launch)),
+                });
+            }
             None => {
                 let of = |hold| (queued.slot.clone(), queued.rank.instance.clone(), hold);
                 proposed.holds.extend(holds.into_iter().map(of));
@@ -172,7 +180,12 @@ fn judged(input: &Input<'_>, need: &Need<'_>) -> (Queued, Vec<HoldReason>, Optio
     grace(input, need, &mut holds);
     window(input, need, &mut holds);
     elsewhere(input, need, &mut holds);
-    if let Some(group) = need.instance.and_then(Instance::auto_scaling_group) {
+    // A lost one is not to be seen any more; its slot's group replaces it all the same.
+    let of_slot = match &need.slot.select {
+        Selector::AutoScalingGroup(group) => Some(group.as_str()),
+        _ => None,
+    };
+    if let Some(group) = need.instance.and_then(Instance::auto_scaling_group).or(of_slot) {
         holds.push(HoldReason::ScalingGroup {
             group: group.to_owned(),
         });
@@ -304,23 +317,35 @@ pub(super) fn outside_of_windows(input: &Input<'_>) -> Option<HoldReason> {
     })
 }
 
+/// Those that this very plan begins count as well.
+fn begun_before(input: &Input<'_>, begun: &[InstanceId]) -> Vec<HoldReason> {
+    if begun.is_empty() {
+        return Vec::new();
+    }
+    at_once(input, begun)
+}
+
+/// As many as may be are under way, in this service or over all of them. `begun`: by this plan.
+fn at_once(input: &Input<'_>, begun: &[InstanceId]) -> Vec<HoldReason> {
+    let open = input.memory.replacements.values();
+    let open = open.filter(|one| one.is_open() && one.quarantined.is_none());
+    let here: Vec<InstanceId> = open.map(|one| &one.old).chain(begun).cloned().collect();
+    let count = u32::try_from(here.len()).unwrap_or(u32::MAX);
+    let mut holds = Vec::new();
+    let (others, fleet) = (input.elsewhere.replacing, input.elsewhere.max_concurrent);
+    if others.saturating_add(count) >= fleet {
+        holds.push(HoldReason::FleetBusy { others, limit: fleet });
+    }
+    let limit = input.policy.limits.max_concurrent;
+    if count >= limit {
+        holds.push(HoldReason::Concurrent { others: here, limit });
+    }
+    holds
+}
+
 /// What else is under way, in this service and in others.
 fn elsewhere(input: &Input<'_>, need: &Need<'_>, holds: &mut Vec<HoldReason>) {
-    let open: Vec<&Replacement> = input
-        .memory
-        .replacements
-        .values()
-        .filter(|one| one.is_open() && one.quarantined.is_none())
-        .collect();
-    let limit = input.policy.limits.max_concurrent;
-    if u32::try_from(open.len()).unwrap_or(u32::MAX) >= limit {
-        let others = open.iter().map(|one| one.old.clone()).collect();
-        holds.push(HoldReason::Concurrent { others, limit });
-    }
-    let (others, limit) = (input.elsewhere.replacing, input.elsewhere.max_concurrent);
-    if others.saturating_add(u32::try_from(open.len()).unwrap_or(u32::MAX)) >= limit {
-        holds.push(HoldReason::FleetBusy { others, limit });
-    }
+    holds.extend(at_once(input, &[]));
     if need.kind == AilmentKind::ImageGone {
         let failed = input.memory.replacements.values();
         let mut failed = failed.filter(|one| one.is_open() && one.quarantined.is_some());
@@ -432,6 +457,9 @@ pub(super) fn choose(input: &Input<'_>, wish: &Wish<'_>, of: &RepairOf) -> Resul
         .replace
         .as_ref()
         .ok_or(HoldReason::NothingToLaunchFrom)?;
+    if let Some(instance) = launched_by_others(input, wish.old) {
+        return Err(HoldReason::LaunchedAlready { instance });
+    }
     let blueprint = blueprint(input, wish.old);
     if blueprint.is_none() && matches!(replace.launch, crate::policy::Launch::Clone) {
         return Err(HoldReason::NoBlueprint);
@@ -473,6 +501,28 @@ pub(super) fn choose(input: &Input<'_>, wish: &Wish<'_>, of: &RepairOf) -> Resul
         .iter()
         .map(|candidate| format!("{}: refused", candidate.in_words()));
     Err(HoldReason::NoPlace { why: why.collect() })
+}
+
+/// A living instance that its tags say is in this one's place, or in that of another one that still has it, and that no
+/// attempt of this journal made. Its tags make it nobody's own, and are enough to launch no second one (S3, S11).
+fn launched_by_others(input: &Input<'_>, old: &InstanceId) -> Option<InstanceId> {
+    let has_its_place = |id: &InstanceId| {
+        let other = input.look.instances.get(id);
+        *id == *old || other.is_some_and(|other| !is_gone(other) && !other.tags.contains_key(RETIRED_TAG))
+    };
+    let is_known = |of: &InstanceId, id: &InstanceId| {
+        let one = input.memory.replacements.get(of);
+        one.is_some_and(|one| one.launched().any(|launched| launched == id))
+    };
+    let is_strange = |instance: &&Instance| {
+        let replaced = instance
+            .tags
+            .get(REPLACES_TAG)
+            .map(|id| InstanceId::new(id.as_str()));
+        replaced.is_some_and(|of| has_its_place(&of) && !is_gone(instance) && !is_known(&of, &instance.id))
+    };
+    let mut found = input.look.instances.values().filter(is_strange);
+    found.next().map(|instance| instance.id.clone())
 }
 
 fn supply<'a>(input: &Input<'a>) -> Result<&'a crate::model::Supply, HoldReason> {

@@ -158,6 +158,9 @@ impl<'a> Worker<'a> {
             let Some((name, group)) = self.groups().find(|(_, group)| group.arn == *arn) else {
                 continue;
             };
+            if self.one.full.contains(arn) && self.holds_a_place(group) {
+                continue;
+            }
             let is_it = |target: &&Target| target.instance == self.one.old && target.port == *port;
             if group.targets.iter().filter(is_it).any(is_registered) || !self.lists(name, group, *port) {
                 continue;
@@ -174,6 +177,17 @@ impl<'a> Worker<'a> {
                 "its replacement failed after it was taken out: it serves again".to_owned(),
             );
         }
+    }
+
+    /// What a failed attempt has left is still in the group, which has no room for both.
+    fn holds_a_place(&self, group: &GroupView) -> bool {
+        let mut left = self.one.leftovers();
+        left.any(|id| {
+            group
+                .targets
+                .iter()
+                .any(|target| target.instance == *id && is_registered(target))
+        })
     }
 
     /// S19: whether the slot, as the policy has it now, lists the group at this port.
@@ -365,12 +379,15 @@ impl<'a> Worker<'a> {
             ));
             return;
         }
-        let before = self.steps.len();
+        let (before, held) = (self.steps.len(), self.holds.len());
         for wanted in &slot.target_groups {
             let Some(group) = look.groups.get(&wanted.name).filter(|group| group.of_instances) else {
                 continue;
             };
             if target_of(group, wanted, new).is_some_and(is_registered) {
+                continue;
+            }
+            if self.one.full.contains(&group.arn) && self.makes_room((&wanted.name, group), id) {
                 continue;
             }
             let step = Step::Register(TargetStep {
@@ -382,7 +399,7 @@ impl<'a> Worker<'a> {
             });
             self.step(step, format!("it takes the place of {}", self.one.old));
         }
-        if self.steps.len() > before {
+        if self.steps.len() > before || self.holds.len() > held {
             return;
         }
         if attempt.healthy_looks < PROVEN_AFTER_LOOKS {
@@ -397,6 +414,21 @@ impl<'a> Worker<'a> {
             return;
         }
         self.hand_over(new);
+    }
+
+    /// The group is full: the old one gives its place up first, if the floor allows. Returns whether the place is still taken.
+    fn makes_room(&mut self, (name, group): (&str, &GroupView), new: &InstanceId) -> bool {
+        let old = &self.one.old;
+        let theirs = group
+            .targets
+            .iter()
+            .filter(|target| target.instance == *old && is_registered(target));
+        let theirs: Vec<&Target> = theirs.collect();
+        for target in &theirs {
+            let why = format!("target group {name} has no room for {new} beside it");
+            self.take_out_of((name, group), target, &why);
+        }
+        !theirs.is_empty()
     }
 
     /// The new one is proven: the old one goes.

@@ -85,6 +85,7 @@ fn opened(launch: &Launch, kind: AilmentKind, why: &str, now: Timestamp) -> Repl
         quarantined: None,
         asked: std::collections::BTreeMap::new(),
         taken_out: std::collections::BTreeSet::new(),
+        full: std::collections::BTreeSet::new(),
         draining_since: None,
         put_down: None,
         abandoned: None,

@@ -1,7 +1,7 @@
 //! Whether an instance serves as its slot wants it: the proof that a replacement needs before the old one may go (S7).
 
 use crate::decide::verdict::{checks_are_ok, target_of};
-use crate::model::{GroupView, Instance, InstanceState, Observation, Part, Target, TargetState};
+use crate::model::{GroupView, Instance, InstanceState, Mutant, Observation, Part, Target, TargetState};
 use crate::policy::{Slot, SlotTargetGroup};
 
 /// How far an instance is.
@@ -38,6 +38,24 @@ pub(crate) fn serves(look: &Observation, slot: &Slot, instance: &Instance) -> Se
         }
     }
     Serves::Yes
+}
+
+/// Its checks pass, and no group of its slot says otherwise: what it is made like is worth repeating. Somebody may have taken
+/// it out of a group; that says nothing against it.
+pub fn is_sound(look: &Observation, slot: &Slot, instance: &Instance) -> bool {
+    let is_sick = |wanted: &SlotTargetGroup| {
+        let group = look.groups.get(&wanted.name).filter(|group| group.of_instances);
+        let target = group.and_then(|group| target_of(group, wanted, instance));
+        target.is_some_and(|target| {
+            matches!(
+                target.health.state,
+                TargetState::Unhealthy | TargetState::Initial | TargetState::Unknown(_)
+            )
+        })
+    };
+    instance.state == InstanceState::Running
+        && look.statuses.get(&instance.id).is_some_and(checks_are_ok)
+        && !slot.target_groups.iter().any(is_sick)
 }
 
 fn serves_in(look: &Observation, wanted: &SlotTargetGroup, instance: &Instance) -> Serves {
@@ -82,4 +100,5 @@ pub fn is_registered(target: &Target) -> bool {
 /// Whether it is neither registered nor draining any more.
 pub(crate) fn is_out(target: &Target) -> bool {
     target.health.reason.as_deref() == Some("Target.NotRegistered")
+        || (Mutant::DrainingIsOut.is_on() && !is_registered(target))
 }

@@ -199,7 +199,7 @@ fn no_launch_breaks_an_invariant() {
                 blue.timers.get_mut(&AilmentKind::ImageGone).unwrap().looks = 2;
             }),
         ),
-        ("S11", Box::new(|c| c.night.elsewhere.replacing = 4)),
+        ("S11", Box::new(|c| c.night.elsewhere.launched = 4)),
         (
             "S12",
             Box::new(|c| c.night.elsewhere.breaker = Some("3 of 4 ail".to_owned())),

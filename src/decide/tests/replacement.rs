@@ -439,6 +439,73 @@ fn a_refused_candidate_gives_way_to_the_next_and_all_are_asked_again_later() {
     assert_eq!(one.failed_attempts(), 0, "capacity is nobody's failed attempt");
 }
 
+/// A night in which both are terminated, for longer than the grace.
+fn both_lost(more: &str) -> Night {
+    let mut night = Night::of(tis(&format!("{REPLACE}\n{more}")));
+    night.blueprints = [(BLUE, "blue"), (GREEN, "green")]
+        .into_iter()
+        .map(|(id, slot)| (id.into(), blueprint(id, slot)))
+        .collect();
+    night.supply = Some(supply(&night));
+    night.plan();
+    for id in [BLUE, GREEN] {
+        night.instance(id).state = InstanceState::Terminated;
+    }
+    for _ in 0..4 {
+        night.pass_time(300);
+        night.plan();
+        night.memory.replacements.clear();
+    }
+    night.pass_time(10);
+    night
+}
+
+#[test]
+fn two_that_are_lost_at_once_are_not_both_begun_by_one_plan() {
+    for (limits, begun) in [("", 1), ("limits: { max_concurrent: 2 }", 2)] {
+        let plan = both_lost(limits).plan();
+        let launches = plan
+            .steps
+            .iter()
+            .filter(|planned| matches!(planned.step, Step::Launch(_)));
+        assert_eq!(launches.count(), begun, "{:#?}", plan.holds);
+        let held: Vec<String> = [BLUE, GREEN].iter().flat_map(|id| words(&plan, id)).collect();
+        assert_eq!(held.contains(&"concurrent".to_owned()), begun == 1, "{held:?}");
+    }
+}
+
+#[test]
+fn what_a_scaling_group_lost_is_for_the_group_to_replace_even_when_it_is_not_to_be_seen_any_more() {
+    let mut night = both_lost("");
+    let slot = night.policy.slots.get_mut(&SlotName::from("green")).unwrap();
+    slot.select = crate::policy::Selector::AutoScalingGroup("web".to_owned());
+    let plan = night.plan();
+    assert!(
+        words(&plan, GREEN).contains(&"scaling-group".to_owned()),
+        "{:#?}",
+        plan.holds
+    );
+}
+
+#[test]
+fn what_was_replaced_is_not_lost_again_when_its_slot_lacks_another() {
+    let mut night = both_lost("");
+    let plan = night.plan();
+    let mut memory = crate::decide::replace::remember_launches(&night.memory, &plan);
+    let old = memory.replacements.keys().next().cloned().unwrap();
+    let one = memory.replacements.get_mut(&old).unwrap();
+    one.ended = Some(ReplacementEnd::Done {
+        at: night.now,
+        new: "i-0000000000000000e".into(),
+    });
+    night.memory = memory;
+    night.memory.lost.clear();
+    night.pass_time(300);
+    night.plan();
+    assert!(!night.memory.lost.contains_key(&old));
+    assert_eq!(night.memory.lost.len(), 1, "the other one is");
+}
+
 #[test]
 fn a_hold_has_a_sentence_for_every_reason_of_a_replacement() {
     let holds = [
@@ -457,6 +524,9 @@ fn a_hold_has_a_sentence_for_every_reason_of_a_replacement() {
             target_group: "tis".to_owned(),
         },
         HoldReason::TakenOutAgain { times: 3 },
+        HoldReason::LaunchedAlready {
+            instance: BLUE.into(),
+        },
     ];
     for hold in holds {
         assert!(hold.sentence().len() > 20, "{hold:?}");

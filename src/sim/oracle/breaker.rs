@@ -27,20 +27,34 @@ const LEAST_IN_ZONE: usize = 3;
 pub(super) type Meltdowns = BTreeMap<String, Timestamp>;
 
 /// The controller was shown instances.
-pub(super) fn shown(
-    meltdowns: &mut Meltdowns,
-    world: &World,
-    declared: &Declared,
-    account: &str,
-    from: Timestamp,
-) {
-    if melts(world, declared, account, from) {
-        meltdowns.insert(account.to_owned(), world.now());
+pub(super) fn shown(meltdowns: &mut Meltdowns, declared: &Declared, sight: &Sight) {
+    if melts(declared, sight).is_some() {
+        meltdowns.insert(sight.account.to_owned(), sight.world.now());
+    }
+}
+
+/// What the controller can have seen of an account.
+pub(super) struct Sight<'a> {
+    pub(super) world: &'a World,
+    pub(super) account: &'a str,
+    /// Its window.
+    pub(super) from: Timestamp,
+    /// Life and instance: when the last look that showed it was sent.
+    pub(super) looks: &'a BTreeMap<(u32, String), Timestamp>,
+    pub(super) life: u32,
+}
+
+impl Sight<'_> {
+    /// A look of this life has shown the state that it is in. Services are looked at in their own time.
+    fn has_shown(&self, instance: &Instance) -> bool {
+        let look = self.looks.get(&(self.life, instance.id.clone()));
+        look.is_some_and(|at| *at >= instance.state_since)
     }
 }
 
 /// At every moment since `from`, too much of the account ailed or was unknown.
-fn melts(world: &World, declared: &Declared, account: &str, from: Timestamp) -> bool {
+fn melts(declared: &Declared, sight: &Sight) -> Option<String> {
+    let (world, account, from) = (sight.world, sight.account, sight.from);
     let sick = unhealthy_since(world, from);
     let all_since = |instance: &Instance, holds: fn(&Instance) -> bool| {
         holds(instance) && world.instance_since(&instance.id, from).iter().all(|i| holds(i))
@@ -56,14 +70,19 @@ fn melts(world: &World, declared: &Declared, account: &str, from: Timestamp) -> 
             .filter(|i| i.scope.account == account && !is_on_its_way(i))
     };
     let (percent, least) = declared.breaker;
-    let ailing: BTreeSet<&str> = here().filter(|i| ails(i)).map(|i| i.id.as_str()).collect();
+    let ailing: BTreeSet<&str> = here()
+        .filter(|i| {
+            ails(i) && sight.has_shown(i) && (i.state != State::Terminated || is_missed(world, declared, i))
+        })
+        .map(|i| i.id.as_str())
+        .collect();
     let unknown: BTreeSet<&str> = here()
         .filter(|i| all_since(i, is_unknown))
         .map(|i| i.id.as_str())
         .collect();
     // Most looks end here, before it is asked whose each instance is.
     if ailing.len() < least.min(LEAST_IN_ZONE) && unknown.len() < least {
-        return false;
+        return None;
     }
     let managed: Vec<&Arc<Instance>> = here()
         .filter(|i| declared.owner_of(i).is_some_and(|(_, slot)| !slot.idle))
@@ -76,17 +95,37 @@ fn melts(world: &World, declared: &Declared, account: &str, from: Timestamp) -> 
         *ailing_here += usize::from(ailing.contains(instance.id.as_str()));
         *all += 1;
     }
-    exceeds(count(&ailing), percent)
+    let is_dark = |(ailing, all): &&(usize, usize)| *all >= LEAST_IN_ZONE && ailing == all;
+    let melts = exceeds(count(&ailing), percent)
         || exceeds(count(&unknown), UNKNOWN_PERCENT)
-        || zones
-            .values()
-            .any(|(ailing, all)| *all >= LEAST_IN_ZONE && ailing == all)
+        || zones.values().any(|zone| is_dark(&zone));
+    melts.then(|| format!("of {} ail {ailing:?}; unknown are {unknown:?}", managed.len()))
 }
 
 /// Stopped by AWS, missing, or impaired.
 fn ails_by_itself(instance: &Instance) -> bool {
     let by_aws = instance.state == State::Stopped && !was_stopped_by_person(instance);
     by_aws || instance.state == State::Terminated || is_impaired(instance)
+}
+
+/// Its slot has fewer than it should, what is on its way aside, and nobody has its place.
+fn is_missed(world: &World, declared: &Declared, instance: &Instance) -> bool {
+    let Some((service, slot)) = declared.owner_of(instance) else {
+        return false;
+    };
+    let has_its_place = |i: &Arc<Instance>| {
+        i.tag(step::REPLACES) == Some(&instance.id) && !step::is_gone(i) && !step::is_attempt_in(world, i)
+    };
+    if world.instances().any(has_its_place) {
+        return false;
+    }
+    let is_there = |i: &&Arc<Instance>| {
+        let owner = declared.owner_of(i);
+        owner.is_some_and(|(of, s)| of.name == service.name && s.name == slot.name)
+            && !step::is_gone(i)
+            && !step::is_attempt_in(world, i)
+    };
+    world.instances().filter(is_there).count() < slot.count
 }
 
 fn is_unknown(instance: &Instance) -> bool {
@@ -116,10 +155,17 @@ pub(super) fn s12_breaker(case: &Case, findings: &mut Findings) {
     let account = &case.arrival.request.caller.account;
     let seen = case.memory.meltdowns.get(account);
     let holds = seen.filter(|at| case.arrival.sent <= later(**at, HOLDS));
-    let is_open = holds.is_some() || melts(case.world(), case.declared, account, case.window());
-    findings.require(!is_open, || {
+    let sight = Sight {
+        world: case.world(),
+        account,
+        from: case.window(),
+        looks: &case.memory.looks,
+        life: case.arrival.incarnation,
+    };
+    let now = melts(case.declared, &sight);
+    findings.require(holds.is_none() && now.is_none(), || {
         let name = case.operation().name();
-        format!("{name} while the breaker of {account} is open; it was last seen to melt at {seen:?}")
+        format!("{name} while the breaker of {account} is open; it last melted at {seen:?}; now {now:?}")
     });
     let world = case.world();
     let is_sick = |group: &TargetGroup| {

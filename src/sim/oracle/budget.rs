@@ -17,6 +17,8 @@ const STEADY_AFTER: Duration = Duration::from_secs(600);
 /// A wait that ends a moment early, on another machine's clock, is no theft.
 const SLACK: f64 = 1.0;
 /// Calls of one life within a minute: what a pass over the largest account needs, several times over.
+/// After the first look for a mutation it is sent within so long, or not at all.
+const ADMITS_WITHIN: Duration = Duration::from_secs(15);
 const CALLS_PER_MINUTE_MAX: usize = 3_000;
 
 /// How full a share of each of AWS's buckets is: account, region, bucket.
@@ -51,6 +53,8 @@ pub(super) struct Purse {
     mutated: BTreeMap<String, Timestamp>,
     lives: BTreeMap<u32, Timestamp>,
     calls: VecDeque<Timestamp>,
+    /// What was overdrawn in what looks like the steady state: when, whose, and how.
+    overdrafts: VecDeque<(Timestamp, String, String)>,
     /// The latest life that began after another one, and what it has of each bucket when none of it was used before.
     heir: (u32, Shares),
 }
@@ -103,19 +107,40 @@ impl Purse {
 }
 
 /// In the steady state, own calls stay within a quarter of each of AWS's buckets.
+/// The looks that admit a mutation come right before it, and are no steady state; so it is waited for.
 pub(super) fn s21_budget(
-    purse: &Purse,
+    purse: &mut Purse,
     arrival: &Arrival,
     overdrawn: &[(&'static str, f64)],
     findings: &mut Findings,
 ) {
-    if purse.is_steady(arrival) {
-        findings.require(overdrawn.is_empty(), || {
-            format!(
-                "more than a quarter of the grant: {overdrawn:?} at {}",
-                arrival.request.operation.name()
-            )
-        });
+    let now = arrival.world.now();
+    let mutated = &purse.mutated;
+    let ends_in_a_mutation = |at: Timestamp, account: &str| mutated.get(account).is_some_and(|m| *m >= at);
+    purse
+        .overdrafts
+        .retain(|(at, account, _)| !ends_in_a_mutation(*at, account));
+    while purse
+        .overdrafts
+        .front()
+        .is_some_and(|(at, ..)| later(*at, ADMITS_WITHIN) < now)
+    {
+        let what = purse
+            .overdrafts
+            .pop_front()
+            .map(|(at, _, what)| format!("{what}, at {at}"));
+        findings.require(false, || what.unwrap_or_default());
+    }
+    if !purse.is_steady(arrival) {
+        return;
+    }
+    if overdrawn.is_empty() {
+        findings.require(true, String::new);
+    } else {
+        let name = arrival.request.operation.name();
+        let what = format!("more than a quarter of the grant: {overdrawn:?} by {name}");
+        let account = arrival.request.caller.account.clone();
+        purse.overdrafts.push_back((now, account, what));
     }
 }
 

@@ -175,9 +175,14 @@ impl Memory {
                 self.looks
                     .insert((arrival.incarnation, instance.id.clone()), arrival.sent);
             }
-            let account = &arrival.request.caller.account;
-            let from = window_of(arrival);
-            breaker::shown(&mut self.meltdowns, arrival.world, declared, account, from);
+            let sight = breaker::Sight {
+                world: arrival.world,
+                account: &arrival.request.caller.account,
+                from: window_of(arrival),
+                looks: &self.looks,
+                life: arrival.incarnation,
+            };
+            breaker::shown(&mut self.meltdowns, declared, &sight);
         }
         let names: &[String] = match &arrival.request.operation {
             Operation::GetParameter { name } => std::slice::from_ref(name),

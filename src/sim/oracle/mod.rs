@@ -213,7 +213,7 @@ impl Oracle {
         let now = arrival.world.now();
         let overdrawn = self.purse.take(arrival);
         let (mut s21, mut s22) = (Findings::default(), Findings::default());
-        budget::s21_budget(&self.purse, arrival, &overdrawn, &mut s21);
+        budget::s21_budget(&mut self.purse, arrival, &overdrawn, &mut s21);
         budget::s22_calls(&self.purse, &mut s22);
         if let Some(overdrawn) = self.purse.wave(arrival) {
             let mut l5 = Findings::default();

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::case::{Case, was_stopped_by_person};
 use super::declared::{OperatorStop, Service, Slot};
+use super::replace::REPAIR;
 use super::step;
 use super::tally::Findings;
 use super::{HOUR, WEEK};
 use crate::sim::world::api::Operation;
 use crate::sim::world::{Instance, State};
 
-/// Every instance that a mutation names belongs to exactly one slot of the policies.
+/// Every instance that a mutation names belongs to exactly one slot of the policies, or was launched by a call of this run.
 pub(super) fn s1_ownership(case: &Case, findings: &mut Findings) {
     for (id, lives) in case.named() {
         // Its place is what is left of one that is gone.
@@ -24,10 +25,19 @@ pub(super) fn s1_ownership(case: &Case, findings: &mut Findings) {
             false => case.declared.services_of(i).count(),
         };
         let counts: Vec<usize> = lives.iter().map(|i| slots_of(i)).collect();
-        findings.require(counts.contains(&1), || {
+        let is_launched = lives.iter().any(|i| was_launched(case, i));
+        findings.require(is_launched || counts.contains(&1), || {
             format!("{id} matches {counts:?} slots; a mutation needs exactly one")
         });
     }
+}
+
+/// A launch that was sent in this run made it, whatever its other tags are by now.
+fn was_launched(case: &Case, instance: &Instance) -> bool {
+    let mut repairs = case.memory.creations.iter().filter_map(|c| c.repair.as_deref());
+    instance
+        .tag(REPAIR)
+        .is_some_and(|repair| repairs.any(|launched| launched == repair))
 }
 
 /// The credentials' account is the account of the policy that owns the instance.
@@ -192,7 +202,8 @@ fn is_surely_up(case: &Case, service: &Service, slot: &Slot, instance: &Instance
     // One that several slots claim is nobody's, and fills none of them.
     let owner = case.declared.owner_of(instance);
     let is_its = owner.is_some_and(|(of, s)| of.name == service.name && s.name == slot.name);
-    is_its && was_shown() && was_up()
+    // What a replacement has launched fills no place before it serves.
+    is_its && was_shown() && was_up() && !step::is_attempt(case, instance)
 }
 
 /// A dry run puts no writing request on the wire at all.

@@ -14,7 +14,7 @@ use crate::sim::world::api::Operation;
 use crate::sim::world::{Health, Image, ImageState, Instance, State, earlier, interfaces, later, volumes};
 
 /// The repair that launched it.
-const REPAIR: &str = "keepgreen:repair";
+pub(super) const REPAIR: &str = "keepgreen:repair";
 /// Whose everything is that keepgreen creates.
 const OWNER: &str = "keepgreen:service";
 /// Three looks for running take at least so long.
@@ -38,7 +38,7 @@ pub(super) struct Creation {
     account: String,
     action: &'static str,
     token: Option<String>,
-    repair: Option<String>,
+    pub(super) repair: Option<String>,
     params: String,
 }
 
@@ -84,13 +84,15 @@ pub(super) fn s3_at_most_one(case: &Case, findings: &mut Findings) {
     });
     // The same token again makes nothing new.
     let is_repeat = case.memory.creations.iter().any(|c| c.token.as_deref() == token);
+    let old = tag_param(params, REPLACES);
+    let is_in_place = |i: &Instance| old.is_some() && i.tag(REPLACES) == old;
     let living = case
         .world()
         .instances()
-        .find(|i| i.tag(REPAIR) == repair && !is_gone(i));
+        .find(|i| (i.tag(REPAIR) == repair || is_in_place(i)) && !is_gone(i));
     findings.require(is_repeat || living.is_none(), || {
         format!(
-            "repair {repair:?} launches again, and {:?} is alive",
+            "repair {repair:?} launches in the place of {old:?}, and {:?} is alive",
             living.map(|i| &i.id)
         )
     });
@@ -138,7 +140,9 @@ pub(super) fn s7_replace_order(case: &Case, findings: &mut Findings) {
         };
         let since = earlier(case.now(), THREE_LOOKS);
         let healths = world.healths_since(&new.id, since);
-        let healthy = |all: &[Health]| !all.is_empty() && all.iter().all(|h| *h == Health::Healthy);
+        // Where no listener leads to, nobody is healthy, and nobody is missed.
+        let serves = |h: &Health| matches!(h, Health::Healthy | Health::NotInUse);
+        let healthy = |all: &[Health]| !all.is_empty() && all.iter().all(serves);
         let sick = healths.iter().find(|(_, all)| !healthy(all));
         let groups = place(case, new).map_or(0, |(_, slot)| slot.groups.len());
         let was_sound = || {

@@ -141,10 +141,21 @@ pub(super) fn is_attempt_in(world: &World, instance: &Instance) -> bool {
     match world.instance(replaced) {
         Some(old) if !is_gone(old) => old.tag("keepgreen:retired").is_none(),
         _ => {
-            let healths = world.healths_since(&instance.id, earlier(world.now(), SERVES_AFTER));
+            let since = earlier(world.now(), SERVES_AFTER);
+            let healths = world.healths_since(&instance.id, since);
             let healthy =
                 |all: &[Health]| !all.is_empty() && all.iter().all(|health| *health == Health::Healthy);
-            healths.is_empty() || !healths.iter().all(|(_, all)| healthy(all))
+            // In no target group, it serves once it is sound.
+            let is_sound = || {
+                world
+                    .instance_since(&instance.id, since)
+                    .iter()
+                    .all(|i| passes(i))
+            };
+            match healths.is_empty() {
+                true => !is_sound(),
+                false => !healths.iter().all(|(_, all)| healthy(all)),
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use super::identity::Key;
 use super::instance::{App, CheckStatus, Instance, Probe, Scope, State, StateReason, TagValue};
 use super::interfaces::NewInterface;
 use super::launch::Settings;
+use super::network::fixed_id;
 use super::target::{Checks, DEREGISTRATION_DELAY, Health, Target, TargetGroup, Usage};
 use super::versioned::Versioned;
 use super::webhook::WebhookAnswer;
@@ -613,6 +614,11 @@ impl TargetGroupSpec {
         }
         group
     }
+}
+
+/// The id of the default subnet of a zone: derived from its name, so that a test can write it down.
+pub fn default_subnet(scope: &Scope, zone: &str) -> String {
+    fixed_id("subnet-", scope, zone)
 }
 
 /// A target group's ARN: derived from its name, so that a test can write it down.

@@ -90,6 +90,10 @@ impl World {
     /// The image is deregistered: instances run and start on, and nothing new can be launched.
     pub fn deregister_image(&mut self, id: &str) -> bool {
         let now = self.now;
+        let is_gone = |image: &Image| matches!(image.state, ImageState::Deregistered(_));
+        if self.image(id).is_some_and(is_gone) {
+            return false;
+        }
         self.set_image(id, ImageState::Deregistered(now), "deregistered")
     }
 

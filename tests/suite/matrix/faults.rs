@@ -12,7 +12,6 @@ use super::expected::{
     EXCEPTIONS, Ending, Exception, ONE_PAGE, Reach, Site, ending, has_victim, is_of_the_moment, shapes,
 };
 use super::play::{Blow, Disturbance, LAUNCHED, Night, Wanted, play, undisturbed};
-use super::replaced::TERMINATED;
 use super::scenario::{self, Scenario};
 use super::sites::{Worth, worth_a_blow};
 use jiff::Timestamp;
@@ -26,28 +25,6 @@ use std::time::Duration;
 const ANOTHER_END: Duration = Duration::from_secs(90);
 /// The same, of one in which an instance is replaced.
 const ANOTHER_REPLACED: Duration = Duration::from_secs(300);
-
-/// Classes that do not strike the night of a replacement: what they leave of such a night, at each of its sites, has not been
-/// worked out. Every other class does, at every site.
-const NOT_IN_REPLACEMENTS: [&str; 17] = [
-    "unknown enum member",
-    "image gone, then back",
-    "zone outage",
-    "empty answer",
-    "a person deregisters it",
-    "transitions missed",
-    "suspended for ten minutes",
-    "partial success",
-    "a person retags it",
-    "mass stop",
-    "terminated vanishes at once",
-    "terminated lingers",
-    "dies while being repaired",
-    "a person terminates it",
-    "slots swap",
-    "answered with 200, nothing done",
-    "a person stops it",
-];
 
 /// One class of faults at one site.
 struct Cell<'a> {
@@ -168,8 +145,7 @@ fn cells<'a>(scenario: &Scenario, sites: &'a [Site]) -> Vec<Cell<'a>> {
         // Crashes have a matrix of their own.
         let classes = Class::ALL
             .iter()
-            .filter(|class| class.kind != Kind::Crash && class.awaits.is_none())
-            .filter(|class| !site.replaces || !NOT_IN_REPLACEMENTS.contains(&class.name));
+            .filter(|class| class.kind != Kind::Crash && class.awaits.is_none());
         for class in classes.filter(|class| class.applies_to(&site.record) && is_worth(class, site)) {
             let (number, action) = (site.call, &site.record.action);
             let whom = if site.victim == scenario.victim {
@@ -269,8 +245,7 @@ fn whatever_goes_wrong_once_at_any_call_site_the_night_ends_well() {
     let mut excepted: BTreeMap<&str, usize> = BTreeMap::new();
     let mut total = 0;
     let mut wrong = Vec::new();
-    // What was terminated is rebuilt by the same steps; its crashes are in the other matrix.
-    for scenario in scenario::all().filter(|scenario| scenario.name != TERMINATED) {
+    for scenario in scenario::all() {
         let quiet = Quiet::of(scenario);
         let sites = quiet.sites(scenario);
         let mut cells = cells(scenario, &sites);

@@ -5,6 +5,7 @@
 //! repaired. A night with everything in it would rarely get any one combination deep; a thousand narrow ones do.
 
 use super::draw_fleet::fleet;
+use super::draw_replace;
 use super::draw_what::{Class, stop, what};
 use super::fleet::{Fleet, Operator, StopBy};
 use super::night::{Disturbance, Night, Settings, What};
@@ -15,6 +16,8 @@ pub struct Storm {
     pub hours: u32,
 }
 
+/// Other numbers than a night's own, of the same seed.
+const OF_REPLACEMENTS: u64 = 0x7265_706c;
 /// In two hours.
 const MOST_STRAYS: usize = 10;
 /// In two hours.
@@ -81,6 +84,14 @@ pub fn night(seed: u64, storm: Storm) -> Night {
     let strays = drawing.dice.below((MOST_STRAYS + 1) * times);
     (0..strays).for_each(|_| drawing.stray());
     let mut disturbances = drawing.drawn;
+    let mut more = Dice::new(seed ^ OF_REPLACEMENTS);
+    if more.one_in(2) {
+        // A storm in which nothing else is seen whole lets nothing be replaced.
+        let thinned = more.of(&[1, 2, 8]);
+        disturbances.retain(|_| more.one_in(thinned));
+        draw_replace::policies(&mut more, &mut fleet);
+        disturbances.extend(draw_replace::disturbances(&mut more, &fleet, storm_s));
+    }
     disturbances.sort_by_key(|disturbance| disturbance.at_s);
     Night {
         seed,

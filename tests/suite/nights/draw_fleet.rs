@@ -5,6 +5,7 @@ use super::draw::Dice;
 use super::fleet::{
     Fleet, Group, Kind, Operator, Place, Select, Server, Service, Slot, StopBy, Wanted, ZONES,
 };
+use super::replacing::Made;
 
 const MOST_SERVICES: usize = 6;
 const MOST_SLOTS: usize = 8;
@@ -89,6 +90,8 @@ fn service(dice: &mut Dice, abroad: bool, strange: bool, groups: &[Group]) -> Se
         cooldown_s: dice.of(&[10, 60, 120, 120, 600]),
         told: dice.one_in(2),
         says_where: dice.one_in(2),
+        registers_after_s: None,
+        replace: None,
     }
 }
 
@@ -152,6 +155,7 @@ fn server(dice: &mut Dice, strange: bool, service: usize, of: usize) -> Server {
         of,
         zone: dice.below(ZONES),
         kind,
+        image: Made::Common,
         // An instance with an instance-store root is never stopped.
         stopped: stopped.filter(|_| kind != Kind::InstanceStore),
         also: None,
@@ -165,6 +169,7 @@ fn spare(dice: &mut Dice, service: usize, of: usize) -> Server {
         of,
         zone: dice.below(ZONES),
         kind: Kind::OnDemand,
+        image: Made::Common,
         stopped: Some(dice.of(&[StopBy::Person, StopBy::Guest, StopBy::Retirement])),
         also: None,
     }

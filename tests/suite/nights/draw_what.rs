@@ -6,6 +6,7 @@ use super::night::{
     Action, Breakage, CallFault, Calls, Edit, EventCode, Hook, ImageChange, PauseBy, Tag, Trouble, What,
     Whereto, Word,
 };
+use super::replacing::Made;
 use keepgreen::sim::CrashPhase;
 
 /// A class of disturbances, enabled or not for a whole night.
@@ -99,6 +100,7 @@ pub fn what(dice: &mut Dice, class: Class, fleet: &Fleet, server: usize, left_s:
             server,
         },
         Class::Images => What::Image {
+            made: Made::Common,
             what: dice.of(&[
                 ImageChange::Deregistered,
                 ImageChange::Disabled,

@@ -2,11 +2,12 @@
 //!
 //! Everything refers to everything by its place in a list, so that a night prints as Rust that can be pasted into a test.
 
+use super::replacing::{Made, PARAMETER_OF_IMAGE, Replacing, image_name};
 use keepgreen::sim::oracle::HEARTBEAT_HOST;
-use keepgreen::sim::world::Scope;
 use keepgreen::sim::world::builder::{
     ACCOUNT, GroupSpec, ImageSpec, InstanceSpec, REGION, TargetGroupSpec, WorldBuilder,
 };
+use keepgreen::sim::world::{Scope, World};
 
 pub const OTHER_ACCOUNT: &str = "444455556666";
 pub const OTHER_REGION: &str = "eu-central-1";
@@ -41,6 +42,10 @@ pub struct Service {
     pub told: bool,
     /// The policy names its account and region, although it need not.
     pub says_where: bool,
+    /// `heal.deregistered: register`, after so many seconds.
+    pub registers_after_s: Option<u32>,
+    /// `replace`, if it has one.
+    pub replace: Option<Replacing>,
 }
 
 /// Account and region.
@@ -93,6 +98,7 @@ pub struct Server {
     pub of: usize,
     pub zone: usize,
     pub kind: Kind,
+    pub image: Made,
     /// It is stopped when the night begins.
     pub stopped: Option<StopBy>,
     /// It has the tags of this service and number as well.
@@ -176,8 +182,8 @@ impl Place {
         format!("{}{letter}", self.scope().region)
     }
 
-    pub fn image(self) -> String {
-        format!("ami-0000000000000000{}", self as usize + 1)
+    pub fn image(self, made: Made) -> String {
+        format!("ami-000000000000000{}{}", made as usize, self as usize + 1)
     }
 }
 
@@ -237,7 +243,13 @@ impl Fleet {
             .webhook(HEARTBEAT_HOST);
         for place in Place::ALL {
             let Scope { account, region } = place.scope();
-            world = world.image(ImageSpec::new(&place.image()).owner(&account).region(&region));
+            for made in Made::ALL
+                .into_iter()
+                .filter(|made| *made == Made::Common || self.replaces())
+            {
+                let image = ImageSpec::new(&place.image(made)).name(&image_name(made));
+                world = world.image(image.owner(&account).region(&region));
+            }
         }
         for number in 0..self.servers.len() {
             world = world.instance(self.instance(number));
@@ -254,6 +266,20 @@ impl Fleet {
         world
     }
 
+    /// Whether anything is ever launched.
+    pub fn replaces(&self) -> bool {
+        self.services.iter().any(|service| service.replace.is_some())
+    }
+
+    /// What people have written into the world besides.
+    pub fn furnish(&self, world: &mut World) {
+        if self.replaces() {
+            for place in Place::ALL {
+                world.set_parameter(&place.scope(), PARAMETER_OF_IMAGE, &place.image(Made::Good));
+            }
+        }
+    }
+
     fn instance(&self, number: usize) -> InstanceSpec {
         let server = &self.servers[number];
         let place = self.place(number);
@@ -261,7 +287,7 @@ impl Fleet {
         let mut spec = InstanceSpec::new(&Self::id(number))
             .scope(&account, &region)
             .zone(&place.zone(server.zone))
-            .image(&place.image());
+            .image(&place.image(server.image));
         let select = self.select_of(server.service, server.of);
         if select == Select::ScalingGroup {
             spec = spec.group(&scaling_group(server.service, server.of));

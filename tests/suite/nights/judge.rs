@@ -51,7 +51,7 @@ pub fn unwanted(stage: &Stage, meddler: &Meddler, fleet: &Fleet, calls: &[CallRe
                     || instance.spot
                     || !instance.ebs_root
                     || instance.group.is_some()
-                    || is_paused(&declared, &service_name(number), instance, stage)
+                    || is_paused(&declared, &service_name(number), Some(instance), stage)
                     || (quarantined.contains(&instance.id)
                         && mine >= usize::try_from(least).unwrap_or(usize::MAX))
                     || is_left(service.operator, service.starts_stopped, instance, mine > 0);
@@ -88,7 +88,7 @@ pub fn restless(calls: &[CallRecord], quiet_from: Timestamp) -> Vec<String> {
 /// Violations, less those that only say that an edit had not been read yet.
 pub fn broken(violations: &[Violation], meddler: &Meddler) -> Vec<String> {
     let real = violations.iter().filter(|violation| {
-        let of_policy = ["S1 ", "S17", "S18", "S19"]
+        let of_policy = ["S1 ", "S9 ", "S17", "S18", "S19"]
             .iter()
             .any(|name| violation.invariant.starts_with(name));
         !(of_policy && may_be_unread(violation.at, meddler))
@@ -121,7 +121,8 @@ fn is_left(operator: Operator, starts_stopped: bool, instance: &Instance, ever_s
     }
 }
 
-fn is_paused(declared: &Declared, service: &str, instance: &Instance, stage: &Stage) -> bool {
+/// The service, or the instance, is paused without an end.
+pub fn is_paused(declared: &Declared, service: &str, instance: Option<&Instance>, stage: &Stage) -> bool {
     let by_flag = declared
         .pauses
         .iter()
@@ -132,7 +133,7 @@ fn is_paused(declared: &Declared, service: &str, instance: &Instance, stage: &St
             .cloud
             .world(|world| names.iter().any(|name| world.parameter(scope, name).is_some()))
     });
-    by_flag || by_parameter || instance.tag("keepgreen:pause").is_some()
+    by_flag || by_parameter || instance.is_some_and(|i| i.tag("keepgreen:pause").is_some())
 }
 
 /// The controller's starts of each instance.

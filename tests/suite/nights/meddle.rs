@@ -2,9 +2,11 @@
 
 use super::fleet::{Fleet, HOOK, Place, ZONES, service_name};
 use super::judge::broken;
+use super::newcomers::Newcomers;
 use super::night::{Calls, Edit, Night, PauseBy, What, Whereto};
 use super::office::Office;
 use super::process::Process;
+use super::replacing::Made;
 use super::visitor::Visitor;
 use super::world_acts::{check, fault_of, hook, mend_image, retag, strike};
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +34,7 @@ pub struct Meddler<'a> {
     /// Faults of calls that are on: they are cleared and set anew when one ends.
     faults: Vec<(usize, When, Fault)>,
     wall_forward_s: i64,
+    newcomers: Newcomers,
     /// When somebody edited a policy: what is in force has not changed before it was read.
     pub edits: Vec<Timestamp>,
     /// When the process could not take up edits.
@@ -70,6 +73,7 @@ impl<'a> Meddler<'a> {
             due,
             faults: Vec::new(),
             wall_forward_s: 0,
+            newcomers: Newcomers::default(),
             edits: Vec::new(),
             unwell: Vec::new(),
         }
@@ -111,6 +115,8 @@ impl<'a> Meddler<'a> {
             let step = left.min(Duration::from_secs(20));
             tokio::time::sleep(step).await;
             let now = self.cloud.clock().now();
+            self.cloud
+                .world(|world| self.newcomers.meet(world, &self.night.fleet));
             if !self.process.is_well() {
                 self.unwell.push((now - step, now));
             }
@@ -182,6 +188,7 @@ impl<'a> Meddler<'a> {
                 self.declare();
             }
             What::Webhook { answer, .. } => cloud.world(|w| w.set_webhook(HOOK, hook(answer))),
+            What::Newcomer { of, age_s, fate } => self.newcomers.await_one(of, age_s, fate),
             _ => cloud.world(|world| strike(world, &night.fleet, what, now)),
         }
     }
@@ -213,7 +220,10 @@ impl<'a> Meddler<'a> {
             What::Retag { server, tag, .. } => {
                 cloud.world(|w| retag(w, fleet, server, tag, now, false));
             }
-            What::Image { .. } => cloud.world(mend_image),
+            What::Image { made, .. } => cloud.world(|w| mend_image(w, made)),
+            What::BadImage { place, .. } => {
+                cloud.world(|w| w.break_image(&place.image(Made::Good), None));
+            }
             What::Impair { server, system, .. } => {
                 cloud.world(|w| w.mend(&Fleet::id(server), check(system)));
             }
@@ -257,6 +267,7 @@ impl<'a> Meddler<'a> {
                 world.fail_start(&id, 0);
                 world.hide_instance(&id, now);
             }
+            self.newcomers.spare(world, &self.night.fleet);
             for zone in 0..ZONES {
                 world.capacity(&Place::Home.zone(zone), None, true);
             }
@@ -323,6 +334,7 @@ impl What {
             What::ZoneOutage { lasts_s, .. }
             | What::Retag { lasts_s, .. }
             | What::Image { lasts_s, .. }
+            | What::BadImage { lasts_s, .. }
             | What::Impair { lasts_s, .. }
             | What::Application { lasts_s, .. }
             | What::Poison { lasts_s, .. }

@@ -2,7 +2,8 @@
 //!
 //! Whatever a disturbance begins it ends by itself, so that any subset of a night's disturbances is a night as well.
 
-use super::fleet::{Fleet, StopBy};
+use super::fleet::{Fleet, Place, StopBy};
+use super::replacing::Made;
 use keepgreen::model::Mutant;
 use keepgreen::sim::CrashPhase;
 
@@ -59,6 +60,25 @@ pub enum What {
     PersonTerminates {
         server: usize,
     },
+    AwsTerminates {
+        server: usize,
+    },
+    /// The image of a few is gone for good.
+    ImageIsLost {
+        place: Place,
+    },
+    /// What is launched from the image to launch from is no good.
+    BadImage {
+        place: Place,
+        fault: Flaw,
+        lasts_s: u32,
+    },
+    /// What was launched in this server's place, if anything was, meets this so long after its launch.
+    Newcomer {
+        of: usize,
+        age_s: u32,
+        fate: Fate,
+    },
     Retag {
         server: usize,
         tag: Tag,
@@ -69,6 +89,7 @@ pub enum What {
         server: usize,
     },
     Image {
+        made: Made,
         what: ImageChange,
         lasts_s: u32,
     },
@@ -190,6 +211,27 @@ pub enum ImageChange {
     NotAllowed,
 }
 
+/// What is wrong with whatever is launched from an image.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Flaw {
+    NeverServes,
+    NeverBoots,
+    ShutsDownAfter(u32),
+    LaunchFails,
+}
+
+/// What can happen to an instance that was launched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fate {
+    Stops(StopBy),
+    PersonTerminates,
+    AwsTerminates,
+    Breaks,
+    IsImpaired,
+    LosesItsTags,
+    IsPaused,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum EventCode {
     Retirement,
@@ -239,6 +281,18 @@ pub enum Action {
     DescribeTargetHealth,
     GetParameters,
     StartInstances,
+    RunInstances,
+    RegisterTargets,
+    DeregisterTargets,
+    StopInstances,
+    TerminateInstances,
+    CreateTags,
+    DescribeSubnets,
+    DescribeInstanceTypes,
+    DescribeInstanceTypeOfferings,
+    DescribeTargetGroupAttributes,
+    DescribeInstanceAttribute,
+    DescribeVolumes,
 }
 
 impl Action {
@@ -262,6 +316,26 @@ impl Action {
         Self::GetParameters,
         Self::GetParameters,
         Self::DescribeInstances,
+    ];
+
+    /// What each replacement changes, in this order.
+    pub const OF_A_REPLACEMENT: [Action; 6] = [
+        Self::RunInstances,
+        Self::RegisterTargets,
+        Self::DeregisterTargets,
+        Self::StopInstances,
+        Self::TerminateInstances,
+        Self::CreateTags,
+    ];
+
+    /// What a replacement has to know besides.
+    pub const KNOWN_BEFORE_A_LAUNCH: [Action; 6] = [
+        Self::DescribeSubnets,
+        Self::DescribeInstanceTypes,
+        Self::DescribeInstanceTypeOfferings,
+        Self::DescribeTargetGroupAttributes,
+        Self::DescribeInstanceAttribute,
+        Self::DescribeVolumes,
     ];
 
     /// `None`: every one.
@@ -289,6 +363,9 @@ pub enum CallFault {
     AppliedNoAnswer,
     AppliedReset,
     NothingDone,
+    ImageGone,
+    TokenMismatch,
+    TokenOfTerminated,
     ConnectionRefused,
     ConnectHang,
     NoSuchHost,
@@ -330,6 +407,14 @@ pub enum Edit {
     OperatorRespect,
     Stopped {
         start: bool,
+    },
+    /// `heal.image_gone` and `heal.missing`.
+    Replaces {
+        on: bool,
+    },
+    /// `heal.deregistered`.
+    Registers {
+        on: bool,
     },
     /// A limit is changed; a change of the policy ends quarantines.
     Attempts(u32),

@@ -278,6 +278,13 @@ fn change(service: &mut Service, edit: Edit) -> bool {
         Edit::OperatorStart => service.operator = Operator::Start,
         Edit::OperatorRespect => service.operator = Operator::Respect,
         Edit::Stopped { start } => service.starts_stopped = start,
+        Edit::Replaces { on } => {
+            if let Some(replace) = &mut service.replace {
+                let grace_s = on.then_some(60);
+                (replace.image_gone_s, replace.missing_s) = (grace_s, grace_s);
+            }
+        }
+        Edit::Registers { on } => service.registers_after_s = on.then_some(60),
         Edit::Attempts(attempts) => service.attempts = attempts.min(service.attempts_per_day),
         Edit::Broken { .. } | Edit::Deleted { .. } => {}
     }

@@ -5,6 +5,7 @@ use super::fleet::{
     Fleet, HOOK, Operator, Place, ROLE, Select, Service, Slot, group_name, scaling_group, service_name,
     slot_name, tags_of,
 };
+use super::replacing::Replacing;
 use keepgreen::sim::oracle;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -42,15 +43,28 @@ pub fn policy(fleet: &Fleet, number: usize, service: &Service, pause: Option<&st
         Operator::Respect => "respect",
         Operator::Alert => "alert",
     };
+    let deregistered = match service.registers_after_s {
+        Some(_) => "register",
+        None => "alert",
+    };
+    let (choices, graces) = service
+        .replace
+        .as_ref()
+        .map_or_else(Default::default, |replace| (replace.choices(), replace.graces()));
     let _ = writeln!(
         text,
-        "heal: {{ stopped: {stopped}, stopped_by_operator: {operator} }}"
+        "heal: {{ stopped: {stopped}, stopped_by_operator: {operator}, deregistered: {deregistered}{choices} }}"
     );
     let _ = writeln!(
         text,
-        "grace: {{ boot: {}s, operator_stop: {}s }}",
-        service.boot_s, service.operator_grace_s
+        "grace: {{ boot: {}s, operator_stop: {}s, deregistered: {}s{graces} }}",
+        service.boot_s,
+        service.operator_grace_s,
+        service.registers_after_s.unwrap_or(900)
     );
+    if let Some(replace) = &service.replace {
+        let _ = writeln!(text, "replace: {}", replace.text(service.place));
+    }
     let _ = writeln!(
         text,
         "limits: {{ attempts: {}, attempts_per_day: {}, cooldown: {}s }}",
@@ -128,6 +142,10 @@ pub fn declared(fleet: &Fleet, number: usize, service: &Service) -> oracle::Serv
         }
         Operator::Respect | Operator::Alert => oracle::OperatorStop::Leave,
     };
+    let after = |grace_s: fn(&Replacing) -> Option<u32>| {
+        let grace_s = service.replace.as_ref().and_then(grace_s);
+        grace_s.map(|s| Duration::from_secs(s.into()))
+    };
     let says_account = service.says_where || service.place == Place::OtherAccount;
     oracle::Service {
         name: service_name(number),
@@ -141,8 +159,18 @@ pub fn declared(fleet: &Fleet, number: usize, service: &Service) -> oracle::Serv
         max_concurrent: 1,
         min_healthy: 1,
         // This version does nothing about any other ailment.
-        heal: oracle::Heal::default(),
-        replace: None,
+        heal: oracle::Heal {
+            image_gone: after(|replace| replace.image_gone_s),
+            missing: after(|replace| replace.missing_s),
+            ..oracle::Heal::default()
+        },
+        replace: service.replace.as_ref().map(|replace| oracle::Replace {
+            keep_elastic_ip: true,
+            keep_data_volumes: true,
+            keep_network_interface: false,
+            terminates_old: replace.terminates,
+            retain: None,
+        }),
         channel: service.told.then(|| HOOK.to_owned()),
     }
 }

@@ -2,7 +2,7 @@
 //! stays down.
 
 use keepgreen::controller::Message;
-use keepgreen::decide::Hold;
+use keepgreen::decide::{Hold, HoldReason};
 use keepgreen::record::Journal;
 use keepgreen::sim::stage::Backstage;
 use keepgreen::sim::{CrashPhase, Ended, Incarnation, Stage};
@@ -213,6 +213,32 @@ impl Process {
                 format!("{service} {} {instance}: {}\n", hold.slot, hold.reason.sentence())
             })
             .collect()
+    }
+
+    /// The latest pass over this service would launch nothing more before a person has looked.
+    pub fn is_quarantined(&self, service: &str) -> bool {
+        let inner = self.0.borrow();
+        let mut holds = inner.held.get(service).into_iter().flatten();
+        holds.any(|hold| {
+            matches!(
+                hold.reason,
+                HoldReason::Quarantined { .. } | HoldReason::AfterFailure { .. }
+            )
+        })
+    }
+
+    /// It was never seen healthy, or has what a launch cannot repeat.
+    pub fn cannot_clone(&self, instance: &str) -> bool {
+        let inner = self.0.borrow();
+        let mut holds = inner.held.values().flatten();
+        holds.any(|hold| {
+            let is_it = hold.instance.as_ref().is_some_and(|id| id.as_str() == instance);
+            is_it
+                && matches!(
+                    hold.reason,
+                    HoldReason::NoBlueprint | HoldReason::CannotCarry { .. }
+                )
+        })
     }
 
     pub fn lives(&self) -> u32 {

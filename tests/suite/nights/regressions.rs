@@ -2,6 +2,7 @@
 
 use super::fleet::{Fleet, Kind, Operator, Place, Select, Server, Service, Slot, StopBy, ZONES};
 use super::night::{Disturbance, Night, Settings, What};
+use super::replacing::Made;
 use super::run::run;
 
 /// One service with one slot of as many servers as there are kinds, `count` of which it should have.
@@ -25,12 +26,15 @@ fn night(count: u32, kinds: &[Kind], disturbances: &[(u32, What)]) -> Night {
         cooldown_s: 120,
         told: true,
         says_where: false,
+        registers_after_s: None,
+        replace: None,
     };
     let server = |(zone, kind): (usize, &Kind)| Server {
         service: 0,
         of: 0,
         zone,
         kind: *kind,
+        image: Made::Common,
         stopped: None,
         also: None,
     };

@@ -1,6 +1,7 @@
 //! Runs one night, and says what was wrong with it.
 
 use super::judge::{broken, restless, unwanted};
+use super::judge_replace::unfinished;
 use super::meddle::Meddler;
 use super::night::Night;
 use super::office::{Office, PARAMETER};
@@ -86,6 +87,7 @@ fn memory_folder() -> PathBuf {
 
 async fn through(night: &Night, folder: &Path) -> Report {
     let cloud = Cloud::new(night.seed, night.fleet.world(night.seed).build());
+    cloud.world(|world| night.fleet.furnish(world));
     let mut stage = Stage::new(cloud.clone(), folder, &[], night.seed).expect("a stage");
     let settings = night.settings;
     stage.config.interval = Duration::from_secs(settings.interval_s.into());
@@ -125,6 +127,7 @@ fn report(night: &Night, stage: &Stage, meddler: &Meddler, process: &Process) ->
     let mut found = broken(&stage.cloud.finish(), meddler);
     found.extend(process.faults());
     found.extend(unwanted(stage, meddler, &night.fleet, &calls));
+    found.extend(unfinished(stage, meddler, process, night));
     found.extend(restless(&calls, meddler.at(night.storm_s)));
     let starts = calls
         .iter()

@@ -23,7 +23,7 @@ const STARTS_A_NIGHT: usize = 5;
 const TWICE_EVERY: u64 = 25;
 /// After so many bad nights the rest is not run: they are likely to say the same.
 const MOST_BAD: usize = 5;
-const STORY_LINES: usize = 400;
+const STORY_LINES: usize = 20_000;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ struct Ask {
     storm: Storm,
     only: Option<Vec<usize>>,
     alone: bool,
+    /// The story is told with everything that was looked at.
+    reads: bool,
     bug: Option<Mutant>,
 }
 
@@ -46,6 +48,7 @@ impl Ask {
             storm: Storm { hours: 2 },
             only: None,
             alone: false,
+            reads: false,
             bug: bug(),
         };
         let words = std::env::var("KEEPGREEN_NIGHTS").unwrap_or_default();
@@ -65,6 +68,7 @@ impl Ask {
                 self.time = Some(Duration::from_secs(value.parse().ok()?));
                 self.count = u64::MAX - self.first;
             }
+            "reads" => self.reads = true,
             "day" => self.storm = Storm { hours: 24 },
             "seed" => {
                 (self.first, self.count, self.alone) = (value.parse().ok()?, 1, true);
@@ -212,7 +216,11 @@ fn explain(ask: &Ask, seed: u64, report: &Report) -> String {
     };
     let small = night.only(&kept);
     let shown = run(&small);
-    let story = without_reads(&shown.story);
+    let story = if ask.reads {
+        shown.story.clone()
+    } else {
+        without_reads(&shown.story)
+    };
     let lines: Vec<&str> = story.lines().take(STORY_LINES).collect();
     let replay = match &ask.only {
         Some(only) => ask.replay(seed, only),

@@ -1,10 +1,12 @@
 //! The disturbances of the world and of calls, in the simulation's own terms.
 
 use super::fleet::{Fleet, Kind, Place, StopBy, group_name, tags_of};
-use super::night::{CallFault, EventCode, Hook, ImageChange, Tag, Trouble, What, Word};
+use super::night::{CallFault, EventCode, Flaw, Hook, ImageChange, Tag, Trouble, What, Word};
+use super::replacing::Made;
 use jiff::Timestamp;
 use keepgreen::sim::Fault;
 use keepgreen::sim::world::api::ApiError;
+use keepgreen::sim::world::launch::ImageFault;
 use keepgreen::sim::world::webhook::WebhookAnswer;
 use keepgreen::sim::world::{App, Check, Staleness, World};
 use std::time::Duration;
@@ -31,12 +33,21 @@ pub fn strike(world: &mut World, fleet: &Fleet, what: &What, now: Timestamp) {
         What::PersonTerminates { server } => {
             world.terminate(&Fleet::id(server));
         }
+        What::AwsTerminates { server } => {
+            world.terminate_by_aws(&Fleet::id(server), "Server.InternalError");
+        }
+        What::ImageIsLost { place } => {
+            world.deregister_image(&place.image(Made::Other));
+        }
+        What::BadImage { place, fault, .. } => {
+            world.break_image(&place.image(Made::Good), Some(flaw(fault)));
+        }
         What::Retag { server, tag, .. } => retag(world, fleet, server, tag, now, true),
         What::Deregister { group, server } => {
             world.deregister_target(&group_name(group), &Fleet::id(server), None);
         }
-        What::Image { what, .. } => {
-            let (image, account) = (Place::Home.image(), Place::Home.scope().account);
+        What::Image { made, what, .. } => {
+            let (image, account) = (Place::Home.image(made), Place::Home.scope().account);
             match what {
                 ImageChange::Deregistered => world.deregister_image(&image),
                 ImageChange::Disabled => world.disable_image(&image),
@@ -125,6 +136,15 @@ pub fn fault_of(fault: CallFault) -> Fault {
         CallFault::AppliedNoAnswer => Fault::AppliedNoAnswer,
         CallFault::AppliedReset => Fault::AppliedReset,
         CallFault::NothingDone => Fault::NothingDone,
+        CallFault::ImageGone => Fault::error("InvalidAMIID.NotFound", "The image id does not exist"),
+        CallFault::TokenMismatch => Fault::error(
+            "IdempotentParameterMismatch",
+            "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+        ),
+        CallFault::TokenOfTerminated => Fault::error(
+            "IdempotentInstanceTerminated",
+            "The instance that was launched with this token is terminated.",
+        ),
         CallFault::ConnectionRefused => Fault::ConnectionRefused,
         CallFault::ConnectHang => Fault::ConnectHang,
         CallFault::NoSuchHost => Fault::DnsFailure,
@@ -160,8 +180,17 @@ pub fn check(system: bool) -> Check {
     if system { Check::System } else { Check::Instance }
 }
 
-pub fn mend_image(world: &mut World) {
-    let (image, account) = (Place::Home.image(), Place::Home.scope().account);
+fn flaw(fault: Flaw) -> ImageFault {
+    match fault {
+        Flaw::NeverServes => ImageFault::NeverServes,
+        Flaw::NeverBoots => ImageFault::NeverBoots,
+        Flaw::ShutsDownAfter(s) => ImageFault::ShutsDownAfter(seconds(s)),
+        Flaw::LaunchFails => ImageFault::LaunchFails("Client.InternalError".to_owned()),
+    }
+}
+
+pub fn mend_image(world: &mut World, made: Made) {
+    let (image, account) = (Place::Home.image(made), Place::Home.scope().account);
     world.restore_image(&image);
     world.allow_image(&image, &account, true);
 }

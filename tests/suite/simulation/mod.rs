@@ -5,4 +5,5 @@ mod incident;
 mod pauses;
 mod people;
 mod replace;
+mod replace_rare;
 pub mod stage;

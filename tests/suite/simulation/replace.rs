@@ -10,7 +10,7 @@ use keepgreen::sim::{CrashPhase, Ended, Fault, Stage, When};
 use std::time::Duration;
 
 /// What a replacement is made from.
-const GOOD_IMAGE: &str = "ami-0b5e0000000000001";
+pub const GOOD_IMAGE: &str = "ami-0b5e0000000000001";
 
 pub const POLICY: &str = "\
 service: tis
@@ -58,7 +58,7 @@ pub fn declared() -> Declared {
 }
 
 /// The incident's world with an image to launch from.
-fn at_night_with_image(seed: u64, night: impl AsyncFnOnce(&mut Stage)) {
+pub fn at_night_with_image(seed: u64, night: impl AsyncFnOnce(&mut Stage)) {
     let world = incident::world(seed).image(ImageSpec::new(GOOD_IMAGE)).build();
     on_stage(seed, &[("tis.yaml", POLICY)], world, async |stage: &mut Stage| {
         stage.cloud.declare(declared());
@@ -67,7 +67,7 @@ fn at_night_with_image(seed: u64, night: impl AsyncFnOnce(&mut Stage)) {
 }
 
 /// Instances of a name that run, and their ids.
-fn running(stage: &Stage, name: &str) -> Vec<String> {
+pub fn running(stage: &Stage, name: &str) -> Vec<String> {
     stage.cloud.world(|world| {
         let running = world
             .instances()
@@ -77,7 +77,7 @@ fn running(stage: &Stage, name: &str) -> Vec<String> {
 }
 
 /// The slot has one instance that runs, another one than `old`, from the good image, healthy in its groups.
-fn assert_replaced(stage: &Stage, name: &str, old: &str) {
+pub fn assert_replaced(stage: &Stage, name: &str, old: &str) {
     let story = || stage.cloud.story();
     let ids = running(stage, name);
     assert_eq!(ids.len(), 1, "{ids:?}\n{}", story());
@@ -123,15 +123,15 @@ fn both_are_replaced_one_after_the_other_and_the_old_ones_are_stopped_and_marked
     });
 }
 
-/// Green's image alone is gone, for blue has been rebuilt before: one replacement to watch.
-fn strike_green(stage: &Stage) {
+/// The image of both is gone; green, alone in one of its groups, comes first.
+pub fn strike_green(stage: &Stage) {
     stage.cloud.world(|world| {
         world.deregister_image(IMAGE);
     });
 }
 
 /// How many instances ever were launched in green's place and are alive.
-fn alive_in_place_of(stage: &Stage, old: &str) -> usize {
+pub fn alive_in_place_of(stage: &Stage, old: &str) -> usize {
     stage.cloud.world(|world| {
         let alive = |state: State| !matches!(state, State::Terminated | State::ShuttingDown);
         let mine = world
