@@ -47,8 +47,13 @@ impl Bench<'_> {
         }
         provisions.blueprints = self.blueprints(memory).await?;
         if wants_supply(self.policy, memory) {
+            // A slot that is short of an instance waits for no source that could not be read a moment ago.
             let open = memory.replacements.values().any(|one| one.is_open());
-            let kept_for = if open { SUPPLY_KEPT_FOR } else { SUPPLY_SHOWN_FOR };
+            let kept_for = if open || !memory.lost.is_empty() {
+                SUPPLY_KEPT_FOR
+            } else {
+                SUPPLY_SHOWN_FOR
+            };
             provisions.supply = Some(self.supply(&provisions.blueprints, kept_for).await);
         }
         Ok(provisions)

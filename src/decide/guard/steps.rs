@@ -353,7 +353,9 @@ impl<'a> Case<'a> {
                         format!("{} is neither coming in nor back", instance.id),
                     ));
                 }
-                if comes_back {
+                // What was launched may have lost its tags; those of another slot make it another slot's.
+                let is_anybodys = self.evidence.claims.owner_of(instance) == Owner::Nobody;
+                if comes_back || !is_anybodys {
                     self.s1_of_slot(instance, out);
                 }
             }

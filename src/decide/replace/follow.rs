@@ -22,6 +22,9 @@ const REPAIR_TAG: &str = "keepgreen:repair";
 pub(super) const REPLACES_TAG: &str = "keepgreen:replaces";
 pub(crate) const RETIRED_TAG: &str = "keepgreen:retired";
 
+/// Of the time between two looks, so much counts for an attempt. They are 10 s apart unless something keeps keepgreen from looking.
+const MOST_COUNTED: Duration = Duration::from_secs(60);
+
 /// Takes a look into every replacement of the service.
 pub(in crate::decide) fn follow(
     memory: &mut ServiceMemory,
@@ -130,6 +133,7 @@ impl Follower<'_> {
             swapping: !one.full.is_empty(),
             put_down: one.put_down.is_some(),
         };
+        self.give_away(one);
         self.ask_again(one);
         if let Some(attempt) = one.attempt_mut() {
             self.track(attempt, slot);
@@ -183,7 +187,9 @@ impl Follower<'_> {
             }
             return;
         };
-        attempt.lasted = attempt.lasted.saturating_add(self.tick.elapsed);
+        // While nobody looked nothing could be done for it either: it is not held against it.
+        let elapsed = self.tick.elapsed.min(MOST_COUNTED);
+        attempt.lasted = attempt.lasted.saturating_add(elapsed);
         let Some(instance) = self.seen.look.instances.get(id) else {
             attempt.healthy_looks = 0;
             if self.listed {
@@ -205,7 +211,7 @@ impl Follower<'_> {
             }
             Some(Serves::No(_)) => {
                 attempt.healthy_looks = 0;
-                attempt.unwell = attempt.unwell.saturating_add(self.tick.elapsed);
+                attempt.unwell = attempt.unwell.saturating_add(elapsed);
             }
             // Three looks running: one that could not tell breaks the row, and proves nothing bad.
             Some(Serves::Unknown(_)) | None => attempt.healthy_looks = 0,
@@ -257,6 +263,30 @@ impl Follower<'_> {
             Serves::No(why) if too_late || unwell => Some(format!("{id} was not healthy in time: {why}")),
             _ => None,
         }
+    }
+
+    /// Somebody's tags have put it into another slot: it is that slot's now, and nobody's to end. Two are not launched for one
+    /// place, so the replacement ends here; a person has to say what is to become of the place.
+    fn give_away(&self, one: &mut Replacement) {
+        let Some(attempt) = one.attempt() else { return };
+        let new = attempt
+            .instance
+            .as_ref()
+            .and_then(|id| self.seen.look.instances.get(id));
+        let Some(Owner::Slot(service, slot)) = new.map(|new| self.seen.claims.owner_of(new)) else {
+            return;
+        };
+        if one.put_down.is_some() || (service == self.seen.policy.service && slot == one.slot) {
+            return;
+        }
+        let at = self.tick.now;
+        if let Some(attempt) = one.attempt_mut() {
+            (attempt.end, attempt.gone) = (Some(LaunchEnd::Abandoned { at }), true);
+        }
+        one.abandoned = Some(format!(
+            "the tags of its instance give it to slot {slot} of {service}"
+        ));
+        one.draining_since = None;
     }
 
     fn count_failure(&mut self, one: &mut Replacement) {
@@ -337,7 +367,11 @@ impl Follower<'_> {
             // Whoever brought the slot to its count meanwhile wants no second one.
             return (self.listed && !lacking && !serving).then(|| "the slot is whole without it".to_owned());
         };
-        if old.tags.contains_key(RETIRED_TAG) && one.draining_since.is_some() {
+        // It has been marked by this very replacement, whether or not that is known: what serves in its place stays.
+        let is_proven = one
+            .attempt()
+            .is_some_and(|attempt| attempt.healthy_looks >= PROVEN_AFTER_LOOKS);
+        if old.tags.contains_key(RETIRED_TAG) && (one.draining_since.is_some() || is_proven) {
             return None;
         }
         if !self.is_member(one, old) {

@@ -4,6 +4,7 @@ use super::need::{Proposed, Wish, choose, in_words, outside_of_windows, view};
 use super::queue::{Queued, Rank, Risk};
 use super::serve::{Serves, is_out, is_registered, serves};
 use super::{PROVEN_AFTER_LOOKS, follow::RETIRED_TAG, is_gone};
+use crate::decide::claims::Owner;
 use crate::decide::floor::may_take_out;
 use crate::decide::hold::{HoldReason, short};
 use crate::decide::plan::PlannedStep;
@@ -372,6 +373,12 @@ impl<'a> Worker<'a> {
             return;
         }
         let Some(slot) = self.slot else { return };
+        if let Owner::Slot(service, other) = self.input.claims.owner_of(new)
+            && (service != self.input.policy.service || other != self.one.slot)
+        {
+            self.waits(format!("the tags of {id} give it to slot {other} of {service}"));
+            return;
+        }
         if !look.statuses.get(id).is_some_and(checks_are_ok) {
             let lasted = short(attempt.lasted);
             self.waits(format!(

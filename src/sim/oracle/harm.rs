@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::case::Case;
 use super::declared::{Heal, Service};
-use super::step::{self, interrupted, replacements};
+use super::step::{self, interrupted};
 use super::tally::Findings;
 use crate::sim::world::api::Operation;
 use crate::sim::world::{CheckStatus, Health, Instance, State, earlier, later};
@@ -21,7 +21,8 @@ pub(super) fn s8_do_no_harm(case: &Case, findings: &mut Findings) {
             continue;
         };
         let ends = matches!(case.operation(), Operation::TerminateInstances { .. });
-        let is_its_own = step::is_attempt(case, instance) || replacements(case, id).next().is_some();
+        let is_its_own =
+            step::is_attempt(case, instance) || step::lately_replaced_by(case, id).next().is_some();
         let owner = case.declared.owner_of(instance);
         let is_ill = |(service, _): (&Service, _)| {
             lives

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::case::Case;
-use super::step::{self, REPLACES, is_gone, param, place, replacements, tag_param, taken_down};
+use super::step::{self, REPLACES, is_gone, param, place, tag_param, taken_down};
 use super::tally::Findings;
 use crate::sim::world::api::Operation;
 use crate::sim::world::{Health, Image, ImageState, Instance, State, earlier, interfaces, later, volumes};
@@ -135,21 +135,36 @@ pub(super) fn s4_token_purity(case: &Case, findings: &mut Findings) {
 pub(super) fn s7_replace_order(case: &Case, findings: &mut Findings) {
     let world = case.world();
     for id in taken_down(case) {
-        let Some(new) = replacements(case, id).last() else {
+        let Some(new) = step::lately_replaced_by(case, id).last() else {
             continue;
         };
         let since = earlier(case.now(), THREE_LOOKS);
         let healths = world.healths_since(&new.id, since);
+        let lately = world.healths_since(&new.id, case.window());
         // Where no listener leads to, nobody is healthy, and nobody is missed.
         let serves = |h: &Health| matches!(h, Health::Healthy | Health::NotInUse);
         let healthy = |all: &[Health]| !all.is_empty() && all.iter().all(serves);
-        let sick = healths.iter().find(|(_, all)| !healthy(all));
+        // What has befallen it since the look that admits this was not to be known.
+        let known = |(arn, all): &(String, Vec<Health>)| {
+            let lately = lately.iter().find(|(other, _)| other == arn);
+            let served = lately.and_then(|(_, all)| all.first()).is_some_and(serves);
+            let until = all.iter().rposition(serves).map_or(0, |last| last + 1);
+            all.get(..if served { until } else { all.len() })
+                .unwrap_or_default()
+                .to_vec()
+        };
+        let sick = healths.iter().find(|one| !healthy(&known(one)));
         let groups = place(case, new).map_or(0, |(_, slot)| slot.groups.len());
         let was_sound = || {
-            world
-                .instance_since(&new.id, since)
+            let lives = world.instance_since(&new.id, since);
+            let until = lives
                 .iter()
-                .all(|i| step::passes(i))
+                .rposition(|i| step::passes(i))
+                .map_or(0, |last| last + 1);
+            let lately = world.instance_since(&new.id, case.window());
+            let served = lately.first().is_some_and(|i| step::passes(i));
+            let known = lives.get(..if served { until } else { lives.len() });
+            known.is_some_and(|known| known.iter().all(|i| step::passes(i)))
         };
         let is_proven = sick.is_none() && healths.len() >= groups && (!healths.is_empty() || was_sound());
         findings.require(is_proven, || {
@@ -176,20 +191,25 @@ pub(super) fn s9_absence_is_not_gone(case: &Case, findings: &mut Findings) {
     let Some(instance) = case.world().instance(old) else {
         return;
     };
-    let heal = place(case, instance)
+    // It may have been given another slot, or an end, since the look that admits this.
+    let lives = case.world().instance_since(old, case.window());
+    let heal = lives
+        .iter()
+        .chain([instance])
+        .find_map(|life| place(case, life))
         .map(|(service, _)| service.heal)
         .unwrap_or_default();
     let lasts = |since: Timestamp, grace: Option<Duration>| {
         grace.is_some_and(|grace| later(since, grace.max(THREE_LOOKS)) <= case.now())
     };
-    let holds = match instance.state {
-        State::Terminated | State::ShuttingDown => lasts(instance.state_since, heal.missing),
+    let is_bad = |life: &Instance| match life.state {
+        State::Terminated | State::ShuttingDown => lasts(life.state_since, heal.missing),
         _ => {
-            let image = case.world().image(&instance.image);
-            step::known_bad(case, old)
-                || lost_since(instance, image).is_some_and(|at| lasts(at, heal.image_gone))
+            let image = case.world().image(&life.image);
+            step::known_bad(case, old) || lost_since(life, image).is_some_and(|at| lasts(at, heal.image_gone))
         }
     };
+    let holds = lives.iter().chain([instance]).any(|life| is_bad(life));
     findings.require(holds, || {
         let (state, since) = (instance.state.name(), instance.state_since);
         format!("{old} is replaced; it is {state} since {since}, and its image is not gone for long enough")

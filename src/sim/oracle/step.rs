@@ -128,6 +128,19 @@ pub(super) fn replacements<'a>(case: &Case<'a>, old: &'a str) -> impl Iterator<I
         .map(AsRef::as_ref)
 }
 
+/// Those that were launched in this one's place and were alive at some moment of the window.
+pub(super) fn lately_replaced_by<'a>(case: &'a Case<'a>, old: &'a str) -> impl Iterator<Item = &'a Instance> {
+    let was_alive = |i: &&std::sync::Arc<Instance>| {
+        let lives = case.world().instance_since(&i.id, case.window());
+        !is_gone(i) || lives.iter().any(|life| !is_gone(life))
+    };
+    let mine = case
+        .world()
+        .instances()
+        .filter(move |i| i.tag(REPLACES) == Some(old));
+    mine.filter(was_alive).map(AsRef::as_ref)
+}
+
 /// It was launched in another one's place, and has not taken it yet: an attempt, whose own instance may be ended (S8).
 pub(super) fn is_attempt(case: &Case, instance: &Instance) -> bool {
     is_attempt_in(case.world(), instance)

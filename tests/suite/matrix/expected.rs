@@ -3,7 +3,7 @@
 
 use super::scenario::{ANOTHER_ACCOUNT, FAILS_ONCE, IMAGE_GONE};
 use keepgreen::sim::fault::{Class, Kind, Strikes};
-use keepgreen::sim::world::incident::GREEN;
+use keepgreen::sim::world::incident::{GREEN, IMAGE};
 use keepgreen::sim::{CallRecord, Outcome};
 use std::time::Duration;
 
@@ -55,7 +55,12 @@ pub fn is_of_the_moment(class: &Class) -> bool {
 
 /// It strikes one instance.
 pub fn has_victim(class: &Class) -> bool {
-    let none = ["mass stop", "policy reloaded"];
+    let none = [
+        "mass stop",
+        "policy reloaded",
+        "zone outage",
+        "image gone, then back",
+    ];
     let absent = [
         "existing object absent",
         "terminated lingers",
@@ -80,7 +85,7 @@ pub enum Ending {
 /// does, unless it passes, or is mended in the same way.
 pub fn ending(class: &Class, site: &Site) -> Ending {
     if site.replaces {
-        return ending_of_replacement(class);
+        return ending_of_replacement(class, &site.record.action);
     }
     match class.name {
         // A member of a scaling group is for its group to start.
@@ -103,7 +108,7 @@ pub fn ending(class: &Class, site: &Site) -> Ending {
 
 /// What a person or AWS does to one of the two that change places makes it another replacement, or none; what passes while
 /// the next attempt or look waits does not.
-fn ending_of_replacement(class: &Class) -> Ending {
+fn ending_of_replacement(class: &Class, action: &str) -> Ending {
     let passes = [
         "boots forever",
         "answers with errors",
@@ -111,6 +116,9 @@ fn ending_of_replacement(class: &Class) -> Ending {
         "policy reloaded",
     ];
     match class.name {
+        // The instance of which AWS speaks is waited for, and so is what it seems to offer nowhere: longer than a night lasts.
+        "answered with 200, nothing done" if action == "RunInstances" => Ending::Another,
+        "empty answer" if action == "DescribeInstanceTypeOfferings" => Ending::Another,
         "terminated lingers" | "terminated vanishes at once" | "transitions missed" => Ending::Another,
         "intent of an unknown kind" => Ending::Another,
         // Taken at its word, it says that something was launched, which is looked for and waited for.
@@ -210,6 +218,39 @@ pub const EXCEPTIONS: &[Exception] = &[
     ),
     never("empty answer", finds_nothing, "the answer is empty anyway"),
     never(
+        "empty answer",
+        |site| is_of_attributes(&site.record.action),
+        "the answer is no list that could be empty",
+    ),
+    not_always(
+        "partial success",
+        |site| site.replaces,
+        "each of these requests is about one instance",
+    ),
+    not_always(
+        "empty answer",
+        |site| site.replaces && site.record.action == "DescribeTargetHealth",
+        "the group has no target at that moment",
+    ),
+    not_always(
+        "unknown enum member",
+        |site| {
+            site.replaces
+                && ["DescribeInstances", "DescribeTargetHealth"].contains(&site.record.action.as_str())
+        },
+        "none of the words that are replaced is in this answer: it speaks of nobody, or of what comes and goes",
+    ),
+    not_always(
+        "a person deregisters it",
+        |site| site.replaces,
+        "it is in no target group at that moment",
+    ),
+    not_always(
+        "transitions missed",
+        |site| site.replaces,
+        "nothing changes as long as the answers are old",
+    ),
+    never(
         "unknown enum member",
         |site| has_no_member(&site.record.action) || finds_nothing(site),
         "the answer has no such word",
@@ -260,13 +301,26 @@ fn is_refused(site: &Site) -> bool {
 fn finds_nothing(site: &Site) -> bool {
     match site.record.action.as_str() {
         "GetParameters" => true,
-        "DescribeImages" => [IMAGE_GONE, ANOTHER_ACCOUNT].contains(&site.scenario),
+        "DescribeImages" => {
+            [IMAGE_GONE, ANOTHER_ACCOUNT].contains(&site.scenario) || site.record.params.contains(IMAGE)
+        }
         _ => false,
     }
 }
 
+fn is_of_attributes(action: &str) -> bool {
+    action.starts_with("Describe") && (action.ends_with("Attribute") || action.ends_with("Attributes"))
+}
+
 fn has_no_member(action: &str) -> bool {
     let without = [
+        "DescribeInstanceAttribute",
+        "DescribeInstanceTypeOfferings",
+        "DescribeInstanceTypes",
+        "DescribeLoadBalancerAttributes",
+        "DescribeLoadBalancers",
+        "DescribeTargetGroupAttributes",
+        "DescribeVolumes",
         "GetCallerIdentity",
         "AssumeRole",
         "GetParameters",

@@ -174,6 +174,11 @@ impl End<'_> {
 
     /// The slot's own servers that are gone, and could be made again.
     fn lost(&self, number: usize, slot: &Slot) -> Vec<String> {
+        // What ended while its slot was idle was missed by nobody.
+        let mut drawn = self.fleet.services[number].slots.iter();
+        if drawn.any(|one| one.of == slot.of && one.idle) {
+            return Vec::new();
+        }
         let servers = self.fleet.servers.iter().enumerate();
         let own = servers.filter(|(_, server)| {
             server.service == number
