@@ -71,6 +71,7 @@ pub fn true_coverage(look: &Observation, memory: &ServiceMemory) -> Coverage {
         .instances
         .iter()
         .filter(|(id, instance)| instance.absent.is_none() && !memory.lost.contains_key(*id))
+        .filter(|(id, _)| !has_ended(memory, id))
         .count();
     let mut gaps = look.coverage.gaps().to_vec();
     if look.instances.is_empty() && known > 0 && look.coverage.gap(&Part::Instances).is_none() {
@@ -81,6 +82,13 @@ pub fn true_coverage(look: &Observation, memory: &ServiceMemory) -> Coverage {
         });
     }
     Coverage::from_gaps(gaps)
+}
+
+/// What an attempt launched and AWS has terminated.
+fn has_ended(memory: &ServiceMemory, id: &InstanceId) -> bool {
+    let attempts = memory.replacements.values().flat_map(|one| &one.attempts);
+    let mut ended = attempts.filter(|attempt| attempt.gone);
+    ended.any(|attempt| attempt.instance.as_ref() == Some(id))
 }
 
 /// The memory after this look.

@@ -146,11 +146,33 @@ fn of_launch(
         Outcome::Accepted { .. } | Outcome::Settled { .. } => {
             asked.answer = LaunchAnswer::Unknown;
             asked.request = Some(Box::new(launch.clone()));
+            unanswered(one, policy, now);
         }
         // What had no answer before has none now either.
         Outcome::NotSent { .. } => {}
         Outcome::Failed { error } => launch_refused(one, policy, launch, error, now),
     }
+}
+
+/// Asked again at once; and further and further apart if no answer comes to that either.
+fn unanswered(one: &mut Replacement, policy: &Policy, now: Timestamp) {
+    let earlier = one.retry.take();
+    let tries = earlier.as_ref().map_or(1, |retry| retry.tries.saturating_add(1));
+    if tries > 1 {
+        one.wait = cooldown(
+            policy.limits.cooldown,
+            tries - 1,
+            LONGEST_RETRY,
+            one.repair.as_str(),
+        );
+    }
+    one.retry = Some(Retry {
+        why: "no answer came to the launch".to_owned(),
+        since: earlier.map_or(now, |retry| retry.since),
+        tries,
+        needs_person: false,
+        alone: true,
+    });
 }
 
 fn launch_refused(one: &mut Replacement, policy: &Policy, launch: &Launch, error: &AwsError, now: Timestamp) {

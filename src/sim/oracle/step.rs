@@ -18,6 +18,9 @@ use crate::sim::world::{
 /// The instance in whose place a launched one is to serve.
 pub(super) const REPLACES: &str = "keepgreen:replaces";
 
+/// One that was not healthy in time is ended, even if it is healthy by then and had to wait for that.
+const MAY_BE_ENDED_FOR: Duration = Duration::from_secs(3600);
+
 /// What was healthy at every moment for so long, serves.
 const SERVES_AFTER: Duration = Duration::from_secs(20);
 
@@ -143,18 +146,22 @@ pub(super) fn lately_replaced_by<'a>(case: &'a Case<'a>, old: &'a str) -> impl I
 
 /// It was launched in another one's place, and has not taken it yet: an attempt, whose own instance may be ended (S8).
 pub(super) fn is_attempt(case: &Case, instance: &Instance) -> bool {
-    is_attempt_in(case.world(), instance)
+    is_attempt_since(case.world(), instance, MAY_BE_ENDED_FOR)
 }
 
 /// While the old one is still there and still counts, it has not; and if that is gone, as long as it has not served.
 pub(super) fn is_attempt_in(world: &World, instance: &Instance) -> bool {
+    is_attempt_since(world, instance, SERVES_AFTER)
+}
+
+fn is_attempt_since(world: &World, instance: &Instance, serves_after: Duration) -> bool {
     let Some(replaced) = instance.tag(REPLACES) else {
         return false;
     };
     match world.instance(replaced) {
         Some(old) if !is_gone(old) => old.tag("keepgreen:retired").is_none(),
         _ => {
-            let since = earlier(world.now(), SERVES_AFTER);
+            let since = earlier(world.now(), serves_after);
             let healths = world.healths_since(&instance.id, since);
             let healthy =
                 |all: &[Health]| !all.is_empty() && all.iter().all(|health| *health == Health::Healthy);

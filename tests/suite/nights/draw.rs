@@ -61,7 +61,7 @@ impl Dice {
 pub fn night(seed: u64, storm: Storm) -> Night {
     let mut dice = Dice::new(seed);
     let mut fleet = fleet(&mut dice);
-    let settings = settings(&mut dice);
+    let mut settings = settings(&mut dice);
     fleet
         .services
         .iter_mut()
@@ -87,9 +87,10 @@ pub fn night(seed: u64, storm: Storm) -> Night {
     let mut more = Dice::new(seed ^ OF_REPLACEMENTS);
     if more.one_in(2) {
         // A storm in which nothing else is seen whole lets nothing be replaced.
-        let thinned = more.of(&[1, 2, 8]);
+        let thinned = more.of(&[1, 3, 8, 16]);
         disturbances.retain(|_| more.one_in(thinned));
         draw_replace::policies(&mut more, &mut fleet);
+        settings.mutations_per_hour = settings.mutations_per_hour.max(draw_replace::LEAST_AN_HOUR);
         disturbances.extend(draw_replace::disturbances(&mut more, &fleet, storm_s));
     }
     disturbances.sort_by_key(|disturbance| disturbance.at_s);

@@ -13,6 +13,8 @@ use keepgreen::sim::CrashPhase;
 
 /// Each of them takes its turn, and the night ends.
 const MOST_LOST: usize = 4;
+/// A replacement takes two for each target group, and three besides; a cap that lets none come to its end is another night.
+pub const LEAST_AN_HOUR: u32 = 20;
 /// In two hours.
 const MOST_FOCI: usize = 4;
 const MOST_COMPANIONS: usize = 5;
@@ -70,14 +72,14 @@ pub fn policies(dice: &mut Dice, fleet: &mut Fleet) {
 fn replacing(dice: &mut Dice) -> Replacing {
     let good = [Source::Id, Source::Newest, Source::Parameter];
     let sources = match dice.below(8) {
-        0 => vec![Source::Nothing],
+        0 if dice.one_in(2) => vec![Source::Nothing],
         1 | 2 => vec![Source::Nothing, dice.of(&good)],
         3 => vec![dice.of(&good), dice.of(&good)],
         _ => vec![dice.of(&good)],
     };
     let mut sources = sources;
     sources.dedup();
-    let grace = |dice: &mut Dice| (!dice.one_in(6)).then(|| dice.of(&[0, 30, 60, 300, 900]));
+    let grace = |dice: &mut Dice| (!dice.one_in(8)).then(|| dice.of(&[0, 0, 30, 60, 300, 900]));
     Replacing {
         sources,
         falls_back: dice.one_in(2),
@@ -89,13 +91,13 @@ fn replacing(dice: &mut Dice) -> Replacing {
 
 /// What happens in such a night, besides what happens in any.
 pub fn disturbances(dice: &mut Dice, fleet: &Fleet, storm_s: u32) -> Vec<Disturbance> {
-    let mut classes: Vec<Class> = Class::ALL.into_iter().filter(|_| dice.one_in(3)).collect();
+    let mut classes: Vec<Class> = Class::ALL.into_iter().filter(|_| dice.one_in(4)).collect();
     if classes.is_empty() {
         classes.push(Class::Fates);
     }
     let mut drawn = Vec::new();
     let times = storm_s.div_ceil(7200) as usize;
-    for _ in 0..times + dice.below(MOST_FOCI * times) {
+    for _ in 0..2 * times + dice.below(MOST_FOCI * times) {
         let (at_s, server) = (dice.within(0, storm_s * 3 / 4), dice.below(fleet.servers.len()));
         drawn.push(Disturbance {
             at_s,
@@ -113,10 +115,15 @@ pub fn disturbances(dice: &mut Dice, fleet: &Fleet, storm_s: u32) -> Vec<Disturb
 
 /// Why something is replaced.
 fn cause(dice: &mut Dice, fleet: &Fleet, server: usize, left_s: u32) -> What {
-    match dice.below(6) {
+    match dice.below(8) {
         0 => What::PersonTerminates { server },
-        1 | 2 => What::AwsTerminates { server },
-        3 => image(dice, left_s),
+        1 => What::AwsTerminates { server },
+        // Gone, and back before anything has come of it, or in the middle.
+        2 | 3 => What::Image {
+            made: Made::Common,
+            what: ImageChange::Deregistered,
+            lasts_s: dice.span(30, 1800).min(left_s),
+        },
         _ => What::ImageIsLost {
             place: fleet.place(server),
         },
@@ -125,7 +132,7 @@ fn cause(dice: &mut Dice, fleet: &Fleet, server: usize, left_s: u32) -> What {
 
 fn image(dice: &mut Dice, left_s: u32) -> What {
     What::Image {
-        made: dice.of(&Made::ALL),
+        made: dice.of(&[Made::Common, Made::Good]),
         what: dice.of(&[
             ImageChange::Deregistered,
             ImageChange::Deregistered,
