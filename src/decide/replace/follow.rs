@@ -279,10 +279,9 @@ impl Follower<'_> {
         if one.put_down.is_some() || (service == self.seen.policy.service && slot == one.slot) {
             return;
         }
-        // Where the old one is as well, the slots have changed around both: what was launched is one too many there.
+        // Unless the old one is where it was, the slots have changed around both: what was launched is one too many.
         let old = self.seen.look.instances.get(&one.old).filter(|old| !is_gone(old));
-        if old.is_some_and(|old| self.seen.claims.owner_of(old) == Owner::Slot(service.clone(), slot.clone()))
-        {
+        if old.is_some_and(|old| !self.is_member(one, old)) {
             return;
         }
         let at = self.tick.now;

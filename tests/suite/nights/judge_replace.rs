@@ -35,11 +35,13 @@ pub fn unfinished(stage: &Stage, meddler: &Meddler, process: &Process, night: &N
         launches: calls.iter().filter(|call| call.action == "RunInstances").count(),
         storm_over: meddler.at(night.storm_s),
     };
+    // Nothing of a replacement may go on while too much ails at once.
+    if !night.fleet.replaces() || end.may_be_broken() {
+        return Vec::new();
+    }
     let mut found = end.left_over();
-    if night.fleet.replaces() && !end.may_be_broken() {
-        for (number, service) in meddler.office.in_force() {
-            found.extend(end.of_service(number, service));
-        }
+    for (number, service) in meddler.office.in_force() {
+        found.extend(end.of_service(number, service));
     }
     found
 }

@@ -8,8 +8,11 @@ use keepgreen::sim::Fault;
 use keepgreen::sim::world::api::ApiError;
 use keepgreen::sim::world::launch::ImageFault;
 use keepgreen::sim::world::webhook::WebhookAnswer;
-use keepgreen::sim::world::{App, Check, Staleness, World};
+use keepgreen::sim::world::{App, Check, Instance, Staleness, State, World};
 use std::time::Duration;
+
+const RETIRED: &str = "keepgreen:retired";
+const RETIRED_BY_HAND: &str = "i-0";
 
 fn seconds(n: u32) -> Duration {
     Duration::from_secs(n.into())
@@ -210,6 +213,14 @@ fn stop(world: &mut World, fleet: &Fleet, server: usize, by: StopBy) {
 
 pub fn retag(world: &mut World, fleet: &Fleet, server: usize, tag: Tag, now: Timestamp, begins: bool) {
     let id = Fleet::id(server);
+    let is_gone = |i: &Instance| matches!(i.state, State::Terminated | State::ShuttingDown);
+    let Some(instance) = world.instance(&id).filter(|i| !is_gone(i)) else {
+        return;
+    };
+    // A mark of keepgreen's own is nobody's to take away again.
+    if tag == Tag::Retired && instance.tag(RETIRED).is_some_and(|mark| mark != RETIRED_BY_HAND) {
+        return;
+    }
     let mut set = |key: &str, value: Option<&str>| {
         world.retag(&id, key, value);
     };
@@ -231,7 +242,7 @@ pub fn retag(world: &mut World, fleet: &Fleet, server: usize, tag: Tag, now: Tim
         (Tag::Paused, true) => set("keepgreen:pause", Some("")),
         (Tag::PausedFor(s), true) => set("keepgreen:pause", Some(&(now + seconds(s)).to_string())),
         (Tag::Paused | Tag::PausedFor(_), false) => set("keepgreen:pause", None),
-        (Tag::Retired, true) => set("keepgreen:retired", Some("i-0")),
-        (Tag::Retired, false) => set("keepgreen:retired", None),
+        (Tag::Retired, true) => set(RETIRED, Some(RETIRED_BY_HAND)),
+        (Tag::Retired, false) => set(RETIRED, None),
     }
 }
