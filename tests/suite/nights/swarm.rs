@@ -20,7 +20,7 @@ const KNOWN_BAD: [(u64, &str); 2] = [(35, "S11 Caps"), (184, "L6 One alert")];
 /// So many nights reach every premise that can be reached at all.
 const ENOUGH_FOR_PREMISES: u64 = 200;
 /// Nights in which less is repaired, on average, prove little.
-const STARTS_A_NIGHT: usize = 5;
+const STARTS_A_NIGHT: usize = 4;
 /// Every so many seeds, one is run twice and must come out the same.
 const TWICE_EVERY: u64 = 25;
 /// After so many bad nights the rest is not run: they are likely to say the same.
