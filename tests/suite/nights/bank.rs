@@ -17,6 +17,8 @@ const STORM: Storm = Storm { hours: 2 };
 /// Bugs that so many nights did not notice, or that were not hunted to the end: they are not hunted, unless they are named. To
 /// be taken off as the nights get denser.
 const NOT_NOTICED: &[Mutant] = &[
+    Mutant::BatchIsNeverSplit,
+    Mutant::UnreadableIsNotSet,
     Mutant::FloorIsNotAsked,
     Mutant::DisabledIsGone,
     Mutant::FailedIsLeft,
