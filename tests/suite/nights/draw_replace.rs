@@ -168,24 +168,7 @@ fn companion(dice: &mut Dice, class: Class, fleet: &Fleet, server: usize, left_s
             let action = dice.of(&Action::OF_A_REPLACEMENT);
             call(dice, action, left_s)
         }
-        Class::Knowledge => {
-            let action = dice.of(&Action::KNOWN_BEFORE_A_LAUNCH);
-            let faults = [
-                CallFault::Throttled,
-                CallFault::NotAuthorised,
-                CallFault::Unavailable,
-                CallFault::Empty,
-                CallFault::Truncated,
-                CallFault::Hang,
-                CallFault::Html,
-            ];
-            let which = calls(action, dice.span(0, 3), Some(dice.span(1, 12)));
-            What::Call {
-                which,
-                fault: dice.of(&faults),
-                lasts_s: left_s,
-            }
-        }
+        Class::Knowledge => knowledge(dice, left_s),
         Class::Denials => What::Deny {
             action: match dice.below(4) {
                 0 => dice.of(&Action::KNOWN_BEFORE_A_LAUNCH),
@@ -217,6 +200,26 @@ fn companion(dice: &mut Dice, class: Class, fleet: &Fleet, server: usize, left_s
             group: dice.below(fleet.groups.len()),
             server,
         },
+    }
+}
+
+/// A fault of a call that tells what to launch, and where.
+fn knowledge(dice: &mut Dice, left_s: u32) -> What {
+    let action = dice.of(&Action::KNOWN_BEFORE_A_LAUNCH);
+    let faults = [
+        CallFault::Throttled,
+        CallFault::NotAuthorised,
+        CallFault::Unavailable,
+        CallFault::Empty,
+        CallFault::Truncated,
+        CallFault::Hang,
+        CallFault::Html,
+    ];
+    let which = calls(action, dice.span(0, 3), Some(dice.span(1, 12)));
+    What::Call {
+        which,
+        fault: dice.of(&faults),
+        lasts_s: left_s,
     }
 }
 
