@@ -63,7 +63,7 @@ mutants! {
         SentBeforeJournaled: "a request is sent before its intent is journaled (cluster-api-provider-aws#5794)",
         LostIsNeverSent: "a lost answer is taken for a request that was never sent",
         BatchIsNeverSplit: "a batch that fails whole is only ever repeated whole (instance-scheduler-on-aws#281)",
-        PortIsLeftOut: "a target is named without its port : AWS answers 200 and does nothing",
+        PortIsLeftOut: "a target is named without its port: AWS answers 200 and does nothing",
         UnreadableIsNotSet: "a pause flag that cannot be read passes for one that is not set",
     }
     "record" {
