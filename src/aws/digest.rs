@@ -4,6 +4,7 @@
 //! left out. So it must miss nothing that a blueprint has, and must not move with what comes and goes by itself: the state,
 //! checks, times, an address that AWS assigns at each start. Computed for every instance at every look.
 
+use crate::model::tags;
 use aws_sdk_ec2::types::{
     Instance, InstanceBlockDeviceMapping, InstanceNetworkInterface, InstanceNetworkInterfaceAssociation,
     MonitoringState, Placement,
@@ -19,7 +20,7 @@ const AWS_ITSELF: &str = "amazon";
 
 /// Whether a launch takes this tag over: not what AWS or keepgreen sets.
 pub(super) fn is_own_tag(key: &str) -> bool {
-    !key.starts_with("aws:") && !key.starts_with("keepgreen:")
+    !key.starts_with("aws:") && !key.starts_with(tags::PREFIX)
 }
 
 /// Whether an address belongs to somebody, rather than having been assigned for as long as the instance runs. An address

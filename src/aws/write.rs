@@ -21,7 +21,7 @@ use super::credentials::Kept;
 use super::error::Request;
 use super::interceptors::{OnlyThese, Passed, SendGate};
 use crate::decide::guard::Admitted;
-use crate::model::{AwsError, InstanceId, Intent, Launch, Mutant, Region, Stamp, Step, TargetStep};
+use crate::model::{AwsError, InstanceId, Intent, Launch, Mutant, Region, Stamp, Step, TargetStep, tags};
 use aws_sdk_ec2::types::Tag;
 use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
@@ -30,9 +30,6 @@ use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::request_id::RequestId;
-
-/// The tag that an instance is marked with once another one has taken its place: from then on it belongs to no slot.
-const RETIRED_TAG: &str = "keepgreen:retired";
 
 /// The write clients of one scope.
 #[derive(Debug)]
@@ -173,7 +170,7 @@ impl Writer {
                     .map(accepted)
             }
             Step::Retire { instance, at, .. } => {
-                let mark = Tag::builder().key(RETIRED_TAG).value(at).build();
+                let mark = Tag::builder().key(tags::RETIRED).value(at).build();
                 let request = self
                     .ec2
                     .create_tags()

@@ -91,7 +91,7 @@ impl Claim {
 ///
 /// An instance that keepgreen has retired carries `keepgreen:retired` and belongs to no slot any more.
 pub fn selects(selector: &Selector, instance: &Instance) -> bool {
-    if instance.tags.contains_key("keepgreen:retired") {
+    if instance.is_retired() {
         return false;
     }
     match selector {

@@ -224,9 +224,10 @@ fn forgive(memory: &mut ServiceMemory, seen: &Seen<'_>) {
         one.quarantined = None;
         one.wait = Duration::ZERO;
         one.retry = None;
-        // What is not gone yet is still to be ended.
-        one.attempts
-            .retain(|attempt| !(attempt.gone && matches!(attempt.end, Some(LaunchEnd::Failed { .. }))));
+        // What they launched is still theirs.
+        for attempt in &mut one.attempts {
+            attempt.forgiven = matches!(attempt.end, Some(LaunchEnd::Failed { .. }));
+        }
     }
     for instance in memory.instances.values_mut() {
         instance.failed_attempts.clear();

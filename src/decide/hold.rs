@@ -192,6 +192,14 @@ impl HoldReason {
         )
     }
 
+    /// Whether keepgreen may do nothing at all for now, whatever the instance does.
+    pub fn keeps_keepgreen_still(&self) -> bool {
+        matches!(
+            self,
+            Self::Paused { .. } | Self::PauseUnreadable { .. } | Self::HourlyCap { .. }
+        )
+    }
+
     /// When it is worth looking again because of it; `None`: at the next interval.
     pub fn left(&self) -> Option<Duration> {
         match self {

@@ -1,6 +1,6 @@
 //! An EC2 instance as DescribeInstances, DescribeInstanceStatus and DescribeInstanceImageMetadata show it.
 
-use super::{AccountId, ImageId, InstanceId, Region, Zone};
+use super::{AccountId, ImageId, InstanceId, Region, Zone, tags};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,7 +34,17 @@ impl Instance {
     /// The Auto Scaling group that this instance is a member of: AWS itself keeps this tag, nobody else can set a
     /// tag whose key begins with `aws:`.
     pub fn auto_scaling_group(&self) -> Option<&str> {
-        self.tags.get("aws:autoscaling:groupName").map(String::as_str)
+        self.tag("aws:autoscaling:groupName")
+    }
+
+    /// The value of one of its tags.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.get(key).map(String::as_str)
+    }
+
+    /// Another one has taken its place, and keepgreen has marked it so.
+    pub fn is_retired(&self) -> bool {
+        self.tags.contains_key(tags::RETIRED)
     }
 
     /// Whose hand stopped it; `None` unless it is stopping or stopped.

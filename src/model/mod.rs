@@ -17,6 +17,7 @@ mod observation;
 mod pause;
 mod replacement;
 mod supply;
+pub mod tags;
 mod target;
 mod time;
 

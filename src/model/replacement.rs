@@ -79,7 +79,10 @@ pub struct LaunchAttempt {
     /// What came of it.
     #[serde(default)]
     pub instance: Option<InstanceId>,
-    /// Time since it was launched, look by look.
+    /// A pause, or the account's hourly cap, kept it from getting on at the latest pass.
+    #[serde(default)]
+    pub held: bool,
+    /// Time since it was launched, look by look; what was spent [held](Self::held) aside.
     #[serde(default)]
     pub lasted: Duration,
     /// A look has shown it.
@@ -99,6 +102,9 @@ pub struct LaunchAttempt {
     /// Nothing is left of it: its instance is terminated, or there never was one.
     #[serde(default)]
     pub gone: bool,
+    /// It failed, and does not count any more: somebody resumed, or the policy has changed since.
+    #[serde(default)]
+    pub forgiven: bool,
 }
 
 /// One candidate that was asked for.
@@ -142,6 +148,10 @@ pub enum LaunchEnd {
     },
     /// Nobody's failure: it is not wanted any more.
     Abandoned {
+        at: Timestamp,
+    },
+    /// Its instance belongs to another slot now, and is not this replacement's to end.
+    GivenAway {
         at: Timestamp,
     },
 }
@@ -202,7 +212,9 @@ impl Replacement {
     }
 
     pub fn failed_attempts(&self) -> u32 {
-        let failed = |attempt: &&LaunchAttempt| matches!(attempt.end, Some(LaunchEnd::Failed { .. }));
+        let failed = |attempt: &&LaunchAttempt| {
+            !attempt.forgiven && matches!(attempt.end, Some(LaunchEnd::Failed { .. }))
+        };
         u32::try_from(self.attempts.iter().filter(failed).count()).unwrap_or(u32::MAX)
     }
 

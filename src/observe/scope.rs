@@ -396,7 +396,7 @@ pub(super) fn is_foreign(image: &ImageMetadata, instance: &Instance) -> bool {
 
 /// The target groups of services in which something does not run: a start waits for what is read of them.
 fn urgent_groups(asked: &[Asked<'_>], managed: &BTreeMap<InstanceId, Instance>) -> BTreeSet<String> {
-    let is_down = |instance: &Instance| instance.state != InstanceState::Running && !is_retired(instance);
+    let is_down = |instance: &Instance| instance.state != InstanceState::Running && !instance.is_retired();
     let has_one_down = |policy: &&Policy| managed.values().any(|i| is_down(i) && is_of(policy, i));
     let urgent = asked
         .iter()
@@ -404,11 +404,6 @@ fn urgent_groups(asked: &[Asked<'_>], managed: &BTreeMap<InstanceId, Instance>) 
         .filter(has_one_down)
         .flat_map(group_names);
     urgent.map(|name| name_of(name).to_owned()).collect()
-}
-
-/// Nothing will start it any more, however long it is kept.
-fn is_retired(instance: &Instance) -> bool {
-    instance.tags.contains_key("keepgreen:retired")
 }
 
 async fn health(

@@ -11,7 +11,7 @@ use super::parse::{MAX_MIN_HEALTHY, Places, Scope, distinct_names};
 use super::problem::Span;
 use super::tree::Value;
 use super::types::{Selector, Slot, SlotState, SlotTargetGroup};
-use crate::model::{InstanceId, SlotName};
+use crate::model::{InstanceId, SlotName, tags};
 use std::collections::BTreeMap;
 
 /// Slots of a service; blue and green are two.
@@ -200,7 +200,7 @@ fn why_not_a_tag_key(key: &str) -> Option<&'static str> {
             "AWS sets it and nobody can copy it to a replacement, which would then belong to no slot",
         );
     }
-    if lower.starts_with("keepgreen:") {
+    if lower.starts_with(tags::PREFIX) {
         return Some("keepgreen sets it, and a tag that it set itself can prove nothing about ownership");
     }
     if key.is_empty() || key.chars().count() > 128 {

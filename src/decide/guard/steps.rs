@@ -10,7 +10,7 @@ use crate::decide::replace::{PROVEN_AFTER_LOOKS, Serves, is_gone, is_out, serves
 use crate::decide::verdict::checks_are_ok;
 use crate::model::{
     AilmentKind, GroupView, Instance, InstanceId, InstanceState, Intent, Launch, Lifecycle, RepairOf,
-    Replacement, Step, TargetStep, Timer,
+    Replacement, Step, TargetStep, Timer, tags,
 };
 use crate::policy::{OldInstance, OnDeregistered, Slot};
 use std::time::Duration;
@@ -220,9 +220,10 @@ impl<'a> Case<'a> {
             ));
         }
         self.s11_at_once(one, out);
-        let has = |tags: &std::collections::BTreeMap<String, String>| {
-            tags.get("keepgreen:service").map(String::as_str) == Some(self.evidence.policy.service.as_str())
-                && tags.get("keepgreen:repair").map(String::as_str) == Some(one.repair.as_str())
+        let has = |all: &std::collections::BTreeMap<String, String>| {
+            let says = |key, value: &str| all.get(key).is_some_and(|said| said == value);
+            says(tags::SERVICE, self.evidence.policy.service.as_str())
+                && says(tags::REPAIR, one.repair.as_str())
         };
         if !has(&launch.tags) || !has(&launch.volume_tags) {
             out.push(own_fault("S20", "what it makes would have no owner".to_owned()));
@@ -254,15 +255,15 @@ impl<'a> Case<'a> {
                 format!("something of attempt {} may be left", left.number),
             ));
         }
-        let living = self.evidence.look.instances.values().find(|instance| {
-            instance.tags.get("keepgreen:repair").map(String::as_str) == Some(one.repair.as_str())
-                && !is_gone(instance)
-        });
+        let living =
+            self.evidence.look.instances.values().find(|instance| {
+                instance.tag(tags::REPAIR) == Some(one.repair.as_str()) && !is_gone(instance)
+            });
         if let Some(living) = living {
             out.push(expected("S3", format!("{} of this repair is alive", living.id)));
         }
         let stranger = self.evidence.look.instances.values().find(|instance| {
-            instance.tags.get("keepgreen:replaces").map(String::as_str) == Some(one.old.as_str())
+            instance.tag(tags::REPLACES) == Some(one.old.as_str())
                 && !is_gone(instance)
                 && !one.launched().any(|launched| *launched == instance.id)
         });

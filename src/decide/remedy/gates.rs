@@ -5,11 +5,8 @@ use crate::decide::UnknownIntent;
 use crate::decide::hold::HoldReason;
 use crate::decide::service::Input;
 use crate::model::{
-    Instance, InstanceId, InstancePause, IntentState, Mutant, Part, Pause, PauseScope, PauseSource,
+    Instance, InstanceId, InstancePause, IntentState, Mutant, Part, Pause, PauseScope, PauseSource, tags,
 };
-
-/// The tag that pauses one instance.
-pub const PAUSE_TAG: &str = "keepgreen:pause";
 
 pub(super) fn gates(case: &Case<'_>) -> Vec<HoldReason> {
     gates_of(case.input, &[(&case.instance.id, Some(case.instance))])
@@ -74,7 +71,7 @@ fn pauses(input: &Input<'_>, touched: &[(&InstanceId, Option<&Instance>)], holds
                 None
             };
             holds.push(HoldReason::Paused {
-                source: format!("tag {PAUSE_TAG} on {}", instance.id),
+                source: format!("tag {} on {}", tags::PAUSE, instance.id),
                 by: None,
                 because: None,
                 until,
@@ -85,11 +82,8 @@ fn pauses(input: &Input<'_>, touched: &[(&InstanceId, Option<&Instance>)], holds
 
 /// What the instance's own tag says.
 pub fn paused_by_tag(instance: &Instance) -> InstancePause {
-    let tag = instance
-        .tags
-        .get(PAUSE_TAG)
-        .filter(|_| !Mutant::PauseTagIsIgnored.is_on());
-    InstancePause::from_tag(tag.map(String::as_str))
+    let tag = instance.tag(tags::PAUSE);
+    InstancePause::from_tag(tag.filter(|_| !Mutant::PauseTagIsIgnored.is_on()))
 }
 
 fn of_pause(pause: &Pause) -> HoldReason {
@@ -107,7 +101,7 @@ pub fn source_in_words(source: &PauseSource) -> String {
         PauseSource::Policy(file) => format!("`pause` in {file}"),
         PauseSource::File(path) => format!("file {path}"),
         PauseSource::Parameter(name) => format!("SSM parameter {name}"),
-        PauseSource::Tag(id) => format!("tag {PAUSE_TAG} on {id}"),
+        PauseSource::Tag(id) => format!("tag {} on {id}", tags::PAUSE),
     }
 }
 

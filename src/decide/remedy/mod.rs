@@ -10,7 +10,7 @@ mod start;
 mod unavailable;
 
 pub(crate) use gates::gates_of;
-pub use gates::{PAUSE_TAG, paused_by_tag, source_in_words};
+pub use gates::{paused_by_tag, source_in_words};
 pub(crate) use start::{GRACE_OF_UNANNOUNCED, announcement_key, is_ours_to_start, is_respected};
 
 use super::hold::HoldReason;

@@ -4,13 +4,13 @@
 //! A launch whose answer is not known is never taken for one that did not happen: its token is asked again, with the same
 //! request to the byte, until AWS says what became of it.
 
-use super::follow::RETIRED_TAG;
 use super::{is_gone, is_registered};
 use crate::decide::fold::{LONGEST_COOLDOWN, cooldown};
 use crate::decide::outcome::LONGEST_RETRY;
 use crate::model::{
     AwsError, ErrorClass, Instance, InstanceId, InstanceState, Intent, Launch, LaunchAnswer, LaunchEnd,
     Observation, Outcome, Part, Registration, RepairOf, Replacement, Retry, ServiceMemory, Step, TargetStep,
+    tags,
 };
 use crate::policy::Policy;
 use jiff::Timestamp;
@@ -274,7 +274,7 @@ pub(in crate::decide) fn settle_step(
             !matches!(instance.state, InstanceState::Pending | InstanceState::Running)
         })?,
         Step::Terminate { .. } => told(seen, look, is_gone)?,
-        Step::Retire { .. } => told(seen, look, |instance| instance.tags.contains_key(RETIRED_TAG))?,
+        Step::Retire { .. } => told(seen, look, Instance::is_retired)?,
     };
     let (applied, not_applied) = if applied {
         (vec![id], Vec::new())
@@ -329,5 +329,5 @@ fn settle_launch(launch: &Launch, look: &Observation, memory: &ServiceMemory) ->
 }
 
 fn is_of(instance: &Instance, of: &RepairOf) -> bool {
-    instance.tags.get("keepgreen:repair").map(String::as_str) == Some(of.repair.as_str())
+    instance.tag(tags::REPAIR) == Some(of.repair.as_str())
 }

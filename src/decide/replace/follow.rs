@@ -11,16 +11,11 @@ use crate::decide::verdict::stop_evidence;
 use crate::model::{
     AilmentKind, Coverage, Instance, InstanceId, InstanceMemory, InstanceState, LaunchAnswer, LaunchAttempt,
     LaunchEnd, LaunchTry, Mutant, Observation, Part, Replacement, ReplacementEnd, ServiceMemory, StoppedBy,
+    tags,
 };
 use crate::policy::{OldInstance, Policy, Slot};
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// The tag that says which repair launched an instance.
-const REPAIR_TAG: &str = "keepgreen:repair";
-/// The tag that says in whose place it was launched.
-pub(super) const REPLACES_TAG: &str = "keepgreen:replaces";
-pub(crate) const RETIRED_TAG: &str = "keepgreen:retired";
 
 /// Of the time between two looks, so much counts for an attempt. They are 10 s apart unless something keeps keepgreen from looking.
 const MOST_COUNTED: Duration = Duration::from_secs(60);
@@ -70,23 +65,27 @@ pub(in crate::decide) fn adopt_launched(memory: &mut ServiceMemory, look: &Obser
 
 /// An answer may be lost, and the instance is there all the same: its tag, which only a request that this journal knows of
 /// can have given it, says which repair it is of. That the request was sent need not be known: who sent it may have died.
+///
+/// It is of the attempt that is under way. If that has an instance, or there is none, it is of one that was given up because
+/// nothing was to be seen of it: as long as it lives, the repair may launch nothing else.
 fn adopt(one: &mut Replacement, look: &Observation) {
     let known: Vec<InstanceId> = one.launched().cloned().collect();
     let repair = one.repair.clone();
-    let Some(attempt) = one.attempt_mut().filter(|attempt| attempt.instance.is_none()) else {
-        return;
-    };
-    let Some(last) = attempt.tries.last_mut() else {
-        return;
-    };
-    let is_it = |instance: &&Instance| {
-        instance.tags.get(REPAIR_TAG).map(String::as_str) == Some(repair.as_str())
-            && !known.contains(&instance.id)
-    };
-    if let Some(instance) = look.instances.values().find(is_it) {
-        attempt.instance = Some(instance.id.clone());
-        last.answer = LaunchAnswer::Launched;
-        last.request = None;
+    let of_it = look.instances.values().filter(|instance| {
+        instance.tag(tags::REPAIR) == Some(repair.as_str()) && !known.contains(&instance.id)
+    });
+    for instance in of_it {
+        let lacks_it = |attempt: &&mut LaunchAttempt| attempt.instance.is_none() && !attempt.tries.is_empty();
+        let Some(attempt) = one.attempts.iter_mut().rev().find(lacks_it) else {
+            return;
+        };
+        if attempt.end.is_some() && instance.state == InstanceState::Terminated {
+            continue;
+        }
+        (attempt.instance, attempt.gone, attempt.absent) = (Some(instance.id.clone()), false, None);
+        if let Some(last) = attempt.tries.last_mut() {
+            (last.answer, last.request) = (LaunchAnswer::Launched, None);
+        }
     }
 }
 
@@ -187,8 +186,11 @@ impl Follower<'_> {
             }
             return;
         };
-        // While nobody looked nothing could be done for it either: it is not held against it.
-        let elapsed = self.tick.elapsed.min(MOST_COUNTED);
+        // While nobody looked, or might act, nothing could be done for it either: it is not held against it.
+        let elapsed = match attempt.held {
+            true => Duration::ZERO,
+            false => self.tick.elapsed.min(MOST_COUNTED),
+        };
         attempt.lasted = attempt.lasted.saturating_add(elapsed);
         let Some(instance) = self.seen.look.instances.get(id) else {
             attempt.healthy_looks = 0;
@@ -286,7 +288,7 @@ impl Follower<'_> {
         }
         let at = self.tick.now;
         if let Some(attempt) = one.attempt_mut() {
-            (attempt.end, attempt.gone) = (Some(LaunchEnd::Abandoned { at }), true);
+            (attempt.end, attempt.gone) = (Some(LaunchEnd::GivenAway { at }), true);
         }
         one.abandoned = Some(format!(
             "the tags of its instance give it to slot {slot} of {service}"
@@ -312,16 +314,13 @@ impl Follower<'_> {
         }
     }
 
-    /// Ended attempts of which nothing is left any more.
+    /// Ended attempts of which nothing is left any more. What was gone and is seen alive is left again.
     fn clear_leftovers(&self, one: &mut Replacement) {
-        for attempt in one
-            .attempts
-            .iter_mut()
-            .filter(|attempt| !attempt.gone && attempt.end.is_some())
-        {
-            if matches!(attempt.end, Some(LaunchEnd::Serves { .. })) {
-                continue;
-            }
+        let is_to_go = |attempt: &&mut LaunchAttempt| {
+            let end = attempt.end.as_ref();
+            matches!(end, Some(LaunchEnd::Failed { .. } | LaunchEnd::Abandoned { .. }))
+        };
+        for attempt in one.attempts.iter_mut().filter(is_to_go) {
             let Some(id) = &attempt.instance else {
                 // Every answer of an ended attempt is known, and none of them was a launch.
                 attempt.gone = true;
@@ -329,10 +328,11 @@ impl Follower<'_> {
             };
             match self.seen.look.instances.get(id) {
                 Some(instance) => {
+                    attempt.absent = None;
                     attempt.gone =
                         instance.state == InstanceState::Terminated || Mutant::FailedIsLeft.is_on();
                 }
-                None if self.listed => {
+                None if self.listed && !attempt.gone => {
                     let timer = self.tick.tick_or_start(attempt.absent.take());
                     attempt.gone = timer.looks >= LOOKS_FOR_ABSENCE && timer.lasted >= ABSENT_FOR_GONE;
                     attempt.absent = Some(timer);
@@ -376,7 +376,7 @@ impl Follower<'_> {
         let is_proven = one
             .attempt()
             .is_some_and(|attempt| attempt.healthy_looks >= PROVEN_AFTER_LOOKS);
-        if old.tags.contains_key(RETIRED_TAG) && (one.draining_since.is_some() || is_proven) {
+        if old.is_retired() && (one.draining_since.is_some() || is_proven) {
             return None;
         }
         if !self.is_member(one, old) {
@@ -435,7 +435,7 @@ impl Follower<'_> {
         // Whoever took its tags away meanwhile took it out of the slot: there is nothing left to mark.
         let is_retired = |old: &Instance| {
             !terminates(self.seen.policy)
-                && (old.tags.contains_key(RETIRED_TAG)
+                && (old.is_retired()
                     || (old.state == InstanceState::Stopped
                         && one.put_down.is_some()
                         && !self.is_member(one, old)))

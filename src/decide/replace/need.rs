@@ -1,7 +1,6 @@
 //! Who is to be replaced, and everything that holds that back.
 
 use super::candidate::{candidates, offers, types};
-use super::follow::{REPLACES_TAG, RETIRED_TAG};
 use super::queue::{Queued, Rank, Risk};
 use super::request::{Wanted, launch, uncarried};
 use super::{Offer, is_gone, progress, role_of, wants};
@@ -13,7 +12,7 @@ use crate::decide::service::Input;
 use crate::decide::verdict::target_of;
 use crate::model::{
     Ailment, AilmentKind, Blueprint, ImageId, Instance, InstanceId, Launch, LaunchAnswer, RepairId, RepairOf,
-    Replacement, SlotName, Step, TargetState, Timer,
+    Replacement, SlotName, Step, TargetState, Timer, tags,
 };
 use crate::policy::{Maintenance, Selector, Slot};
 use jiff::{SignedDuration, Timestamp};
@@ -508,17 +507,14 @@ pub(super) fn choose(input: &Input<'_>, wish: &Wish<'_>, of: &RepairOf) -> Resul
 fn launched_by_others(input: &Input<'_>, old: &InstanceId) -> Option<InstanceId> {
     let has_its_place = |id: &InstanceId| {
         let other = input.look.instances.get(id);
-        *id == *old || other.is_some_and(|other| !is_gone(other) && !other.tags.contains_key(RETIRED_TAG))
+        *id == *old || other.is_some_and(|other| !is_gone(other) && !other.is_retired())
     };
     let is_known = |of: &InstanceId, id: &InstanceId| {
         let one = input.memory.replacements.get(of);
         one.is_some_and(|one| one.launched().any(|launched| launched == id))
     };
     let is_strange = |instance: &&Instance| {
-        let replaced = instance
-            .tags
-            .get(REPLACES_TAG)
-            .map(|id| InstanceId::new(id.as_str()));
+        let replaced = instance.tag(tags::REPLACES).map(InstanceId::new);
         replaced.is_some_and(|of| has_its_place(&of) && !is_gone(instance) && !is_known(&of, &instance.id))
     };
     let mut found = input.look.instances.values().filter(is_strange);

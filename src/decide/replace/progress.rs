@@ -3,7 +3,7 @@
 use super::need::{Proposed, Wish, choose, in_words, outside_of_windows, view};
 use super::queue::{Queued, Rank, Risk};
 use super::serve::{Serves, is_out, is_registered, serves};
-use super::{PROVEN_AFTER_LOOKS, follow::RETIRED_TAG, is_gone};
+use super::{PROVEN_AFTER_LOOKS, is_gone};
 use crate::decide::claims::Owner;
 use crate::decide::floor::may_take_out;
 use crate::decide::hold::{HoldReason, short};
@@ -493,7 +493,7 @@ impl<'a> Worker<'a> {
                 let step = Step::Terminate { instance, of };
                 self.step(step, "it is drained, and its replacement serves".to_owned());
             }
-            InstanceState::Stopped if !old.tags.contains_key(RETIRED_TAG) => {
+            InstanceState::Stopped if !old.is_retired() => {
                 let at = format!("{:.0}", self.input.now);
                 let step = Step::Retire { instance, of, at };
                 self.step(step, "its replacement serves: it counts no more".to_owned());

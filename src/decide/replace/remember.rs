@@ -1,6 +1,8 @@
 //! Takes the launches and removals of a plan into the memory before any of them is sent: whatever happens to the process
-//! then, the next one knows which token was used for what, and what it has taken out of a target group.
+//! then, the next one knows which token was used for what, and what it has taken out of a target group. And what keeps
+//! keepgreen from getting on with a launch.
 
+use crate::decide::hold::Hold;
 use crate::decide::plan::Plan;
 use crate::model::{
     AilmentKind, Launch, LaunchAnswer, LaunchAttempt, LaunchTry, Replacement, ServiceMemory, Step,
@@ -25,7 +27,21 @@ pub fn remember_launches(memory: &ServiceMemory, plan: &Plan) -> ServiceMemory {
             _ => {}
         }
     }
+    remember_held(&mut after, plan);
     after
+}
+
+/// What keepgreen does not do for a newcomer is not held against it.
+fn remember_held(memory: &mut ServiceMemory, plan: &Plan) {
+    for attempt in memory
+        .replacements
+        .values_mut()
+        .filter_map(Replacement::attempt_mut)
+    {
+        let is_its = |hold: &&Hold| hold.instance.is_some() && hold.instance == attempt.instance;
+        let mut holds = plan.holds.iter().filter(is_its);
+        attempt.held = holds.any(|hold| hold.reason.keeps_keepgreen_still());
+    }
 }
 
 fn remember_launch(memory: &mut ServiceMemory, plan: &Plan, launch: &Launch, why: &str) {
@@ -100,6 +116,7 @@ fn begun(number: u32, now: Timestamp) -> LaunchAttempt {
         tries: Vec::new(),
         refused_for: Duration::ZERO,
         instance: None,
+        held: false,
         lasted: Duration::ZERO,
         seen: false,
         healthy_looks: 0,
@@ -107,5 +124,6 @@ fn begun(number: u32, now: Timestamp) -> LaunchAttempt {
         absent: None,
         end: None,
         gone: false,
+        forgiven: false,
     }
 }

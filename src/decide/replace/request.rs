@@ -3,7 +3,7 @@
 use super::candidate::Candidate;
 use crate::decide::hold::HoldReason;
 use crate::model::{
-    Blueprint, CloneOf, Launch, LaunchForm, RepairOf, RootVolume, ServiceName, Supply, UncarriedKind,
+    Blueprint, CloneOf, Launch, LaunchForm, RepairOf, RootVolume, ServiceName, Supply, UncarriedKind, tags,
 };
 use crate::policy::{Launch as LaunchPolicy, Replace, Selector, Slot};
 use sha2::{Digest as _, Sha256};
@@ -123,12 +123,12 @@ fn template_version(supply: &Supply) -> Result<i64, HoldReason> {
 
 /// What says whose it is; ownership is never these tags alone.
 fn keepgreen_tags(service: &ServiceName, of: &RepairOf) -> BTreeMap<String, String> {
-    let tag = |key: &str, value: &str| (format!("keepgreen:{key}"), value.to_owned());
+    let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     BTreeMap::from([
-        tag("service", service.as_str()),
-        tag("slot", of.slot.as_str()),
-        tag("replaces", of.about.as_str()),
-        tag("repair", of.repair.as_str()),
+        tag(tags::SERVICE, service.as_str()),
+        tag(tags::SLOT, of.slot.as_str()),
+        tag(tags::REPLACES, of.about.as_str()),
+        tag(tags::REPAIR, of.repair.as_str()),
     ])
 }
 

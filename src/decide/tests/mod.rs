@@ -1,5 +1,6 @@
 //! Decisions as nights: what is seen, what is planned, and at the end: plan again, nothing to do.
 
+mod attempts;
 mod guard;
 mod guard_steps;
 mod night;

@@ -102,14 +102,20 @@ fn supply(night: &Night) -> Supply {
     }
 }
 
-/// The image of both is gone, for longer than the grace; everything for a replacement is at hand.
-pub(super) fn overdue(more: &str) -> Night {
+/// Everything for a replacement of either is at hand.
+fn equipped(more: &str) -> Night {
     let mut night = Night::of(tis(&format!("{REPLACE}\n{more}")));
     night.blueprints = [(BLUE, "blue"), (GREEN, "green")]
         .into_iter()
         .map(|(id, slot)| (id.into(), blueprint(id, slot)))
         .collect();
     night.supply = Some(supply(&night));
+    night
+}
+
+/// The image of both is gone, for longer than the grace.
+pub(super) fn overdue(more: &str) -> Night {
+    let mut night = equipped(more);
     night.image = Some(ImageState::Deregistered);
     for _ in 0..4 {
         night.plan();
@@ -119,7 +125,7 @@ pub(super) fn overdue(more: &str) -> Night {
     night
 }
 
-fn launch(plan: &Plan) -> Option<&Launch> {
+pub(super) fn launch(plan: &Plan) -> Option<&Launch> {
     plan.steps.iter().find_map(|planned| match &planned.step {
         Step::Launch(launch) => Some(launch.as_ref()),
         _ => None,
@@ -441,12 +447,7 @@ fn a_refused_candidate_gives_way_to_the_next_and_all_are_asked_again_later() {
 
 /// A night in which both are terminated, for longer than the grace.
 fn both_lost(more: &str) -> Night {
-    let mut night = Night::of(tis(&format!("{REPLACE}\n{more}")));
-    night.blueprints = [(BLUE, "blue"), (GREEN, "green")]
-        .into_iter()
-        .map(|(id, slot)| (id.into(), blueprint(id, slot)))
-        .collect();
-    night.supply = Some(supply(&night));
+    let mut night = equipped(more);
     night.plan();
     for id in [BLUE, GREEN] {
         night.instance(id).state = InstanceState::Terminated;

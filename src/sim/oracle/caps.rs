@@ -59,12 +59,12 @@ fn is_whole(case: &Case, id: &str) -> bool {
     let Some(instance) = case.world().instance(id) else {
         return true;
     };
-    let is_out = step::is_gone(instance) || instance.tag("keepgreen:retired").is_some();
     let registrations = case.world().registrations_of(id);
     let serves = registrations
         .iter()
         .all(|r| r.health == Health::Healthy || r.health.is_unused());
-    is_out || (step::passes(instance) && serves && step::replacements(case, id).next().is_none())
+    step::is_out(instance)
+        || (step::passes(instance) && serves && step::replacements(case, id).next().is_none())
 }
 
 fn s11_attempts(case: &Case, findings: &mut Findings) {

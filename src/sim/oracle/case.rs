@@ -222,6 +222,9 @@ impl Memory {
 
     /// Follow what became of the latest starts.
     pub(super) fn observe(&mut self, world: &World, since: Timestamp) {
+        // One that is gone, or marked as replaced, is over for good: whoever takes the mark off again begins no repair.
+        let goes_on = |id: &String| world.instance(id).is_some_and(|i| !step::is_out(i));
+        self.repairs.retain(goes_on);
         for (id, attempts) in &mut self.attempts {
             let Some(last) = attempts.back_mut().filter(|a| !a.is_over) else {
                 continue;

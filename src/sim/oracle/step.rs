@@ -17,6 +17,8 @@ use crate::sim::world::{
 
 /// The instance in whose place a launched one is to serve.
 pub(super) const REPLACES: &str = "keepgreen:replaces";
+/// What an instance is marked with once another one has its place.
+pub(super) const RETIRED: &str = "keepgreen:retired";
 
 /// One that was not healthy in time is ended, even if it is healthy by then and had to wait for that.
 const MAY_BE_ENDED_FOR: Duration = Duration::from_secs(3600);
@@ -159,7 +161,7 @@ fn is_attempt_since(world: &World, instance: &Instance, serves_after: Duration) 
         return false;
     };
     match world.instance(replaced) {
-        Some(old) if !is_gone(old) => old.tag("keepgreen:retired").is_none(),
+        Some(old) if !is_gone(old) => old.tag(RETIRED).is_none(),
         _ => {
             let since = earlier(world.now(), serves_after);
             let healths = world.healths_since(&instance.id, since);
@@ -189,6 +191,11 @@ pub(super) fn repaired<'a>(case: &Case<'a>, id: &'a str) -> &'a str {
 
 pub(super) fn is_gone(instance: &Instance) -> bool {
     matches!(instance.state, State::Terminated | State::ShuttingDown)
+}
+
+/// Nobody counts it any more: it is gone, or marked as replaced.
+pub(super) fn is_out(instance: &Instance) -> bool {
+    is_gone(instance) || instance.tag(RETIRED).is_some()
 }
 
 /// Its two checks that tell of the machine.

@@ -267,6 +267,11 @@ pub const EXCEPTIONS: &[Exception] = &[
     ),
     never("mass stop", |site| site.running == 0, "nothing runs"),
     not_always(
+        "image gone, then back",
+        |site| [IMAGE_GONE, ANOTHER_ACCOUNT].contains(&site.scenario),
+        "it is gone anyway, or was never there, and nobody asks for it by the time that it is back",
+    ),
+    not_always(
         "policy reloaded",
         |site| site.is_late,
         "the night ends before a look is made under the new text",

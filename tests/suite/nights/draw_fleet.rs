@@ -43,6 +43,7 @@ fn groups(dice: &mut Dice, abroad: bool) -> Vec<Group> {
             place: place(dice, abroad),
             port: 8080 + u16::try_from(n).unwrap_or(0),
             in_use: !dice.one_in(6),
+            min_healthy: None,
         })
         .collect()
 }

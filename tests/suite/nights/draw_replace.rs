@@ -15,6 +15,8 @@ use keepgreen::sim::CrashPhase;
 const MOST_LOST: usize = 4;
 /// A replacement takes two for each target group, and three besides; a cap that lets none come to its end is another night.
 pub const LEAST_AN_HOUR: u32 = 20;
+/// `min_healthy` of a target group. Some have never had so many.
+const FLOORS: [u32; 4] = [0, 2, 2, 3];
 /// In two hours.
 const MOST_FOCI: usize = 4;
 const MOST_COMPANIONS: usize = 5;
@@ -51,7 +53,7 @@ impl Class {
     ];
 }
 
-/// Adds `replace` and `register` to policies, and gives a few servers an image that can be lost.
+/// Adds `replace`, `register` and floors to policies, and gives a few servers an image that can be lost.
 pub fn policies(dice: &mut Dice, fleet: &mut Fleet) {
     for service in &mut fleet.services {
         service.registers_after_s = dice.one_in(2).then(|| dice.of(&[0, 60, 300]));
@@ -59,6 +61,9 @@ pub fn policies(dice: &mut Dice, fleet: &mut Fleet) {
         if !by_id && !dice.one_in(5) {
             service.replace = Some(replacing(dice));
         }
+    }
+    for group in &mut fleet.groups {
+        group.min_healthy = dice.one_in(3).then(|| dice.of(&FLOORS));
     }
     let mut lost = 0;
     for server in &mut fleet.servers {

@@ -164,6 +164,8 @@ pub struct Group {
     pub place: Place,
     pub port: u16,
     pub in_use: bool,
+    /// What every slot that lists it says of it, if it says anything.
+    pub min_healthy: Option<u32>,
 }
 
 impl Place {

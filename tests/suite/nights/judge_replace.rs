@@ -4,7 +4,7 @@
 //! excused by that reason alone. The controller is believed in one thing: that it cannot know, or cannot repeat, how an
 //! instance was made.
 
-use super::fleet::{Fleet, Kind, Select, Service, Slot, group_name, service_name, slot_name};
+use super::fleet::{Fleet, Group, Kind, Select, Service, Slot, group_name, service_name, slot_name};
 use super::judge::is_paused;
 use super::meddle::Meddler;
 use super::newcomers::{REPLACES, newest};
@@ -14,7 +14,7 @@ use super::replacing::Source;
 use jiff::Timestamp;
 use keepgreen::sim::Stage;
 use keepgreen::sim::oracle::Declared;
-use keepgreen::sim::world::{Health, ImageState, Instance, State};
+use keepgreen::sim::world::{Health, ImageState, Instance, State, TargetGroup};
 
 const RETIRED: &str = "keepgreen:retired";
 /// So many that do not run may hold every launch back for as long as they do not.
@@ -64,7 +64,12 @@ impl End<'_> {
             let Some(old) = new.tag(REPLACES).and_then(|old| self.instance(old)) else {
                 continue;
             };
-            let is_excused = || self.is_paused(new) || self.is_paused(old) || self.is_of_nobody(old);
+            let is_excused = || {
+                self.is_paused(new)
+                    || self.is_paused(old)
+                    || self.is_of_nobody(old)
+                    || self.is_kept_by_a_floor(old)
+            };
             if is_alive(old) && old.tag(RETIRED).is_none() && !is_excused() {
                 found.push(format!(
                     "unfinished: {} is {} in the place of {}, which is {} and not retired",
@@ -100,6 +105,24 @@ impl End<'_> {
     /// No policy, or more than one, has it.
     fn is_of_nobody(&self, instance: &Instance) -> bool {
         self.declared.services_of(instance).count() != 1
+    }
+
+    /// Some group cannot spare it: too few are healthy, whoever is to take its place included.
+    fn is_kept_by_a_floor(&self, old: &Instance) -> bool {
+        let mut living = self.instances.iter().filter(|i| is_alive(i));
+        let to_come = usize::from(!living.any(|new| new.tag(REPLACES) == Some(&old.id)));
+        let is_kept = |(n, group): (usize, &Group)| {
+            let floor = usize::try_from(group.min_healthy.unwrap_or(1)).unwrap_or(usize::MAX);
+            self.stage.cloud.world(|world| {
+                let healthy = world
+                    .target_group(&group_name(n))
+                    .map(TargetGroup::healthy_targets);
+                let healthy = healthy.unwrap_or_default();
+                let own = healthy.iter().filter(|key| key.0 == old.id).count();
+                own > 0 && healthy.len() + to_come < floor + own
+            })
+        };
+        self.fleet.groups.iter().enumerate().any(is_kept)
     }
 
     /// What a service was to replace, and did not.
@@ -157,6 +180,7 @@ impl End<'_> {
             && instance.ebs_root
             && !self.is_paused(instance)
             && self.serves(instance, slot)
+            && !self.is_kept_by_a_floor(instance)
             && !self.process.cannot_clone(&instance.id)
     }
 

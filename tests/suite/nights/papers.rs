@@ -93,9 +93,15 @@ fn slot_text(fleet: &Fleet, service: usize, index: usize, slot: &Slot) -> String
     let groups: Vec<String> = slot
         .groups
         .iter()
-        .map(|wanted| match wanted.port {
-            Some(port) => format!("{{ name: {}, port: {port} }}", group_name(wanted.group)),
-            None => group_name(wanted.group),
+        .map(|wanted| {
+            let mut text = format!("{{ name: {}", group_name(wanted.group));
+            if let Some(port) = wanted.port {
+                let _ = write!(text, ", port: {port}");
+            }
+            if let Some(floor) = fleet.groups[wanted.group].min_healthy {
+                let _ = write!(text, ", min_healthy: {floor}");
+            }
+            text + " }"
         })
         .collect();
     let (name, count) = (slot_name(index), slot.count);
@@ -126,7 +132,7 @@ pub fn declared(fleet: &Fleet, number: usize, service: &Service) -> oracle::Serv
         let groups = slot.groups.iter().map(|wanted| oracle::Membership {
             group: group_name(wanted.group),
             port: wanted.port,
-            min_healthy: None,
+            min_healthy: fleet.groups[wanted.group].min_healthy.map(count),
         });
         oracle::Slot {
             name: slot_name(index).to_owned(),

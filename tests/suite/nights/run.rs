@@ -30,8 +30,8 @@ pub struct Report {
     /// Equal for equal runs.
     pub hash: String,
     pub calls: usize,
-    /// Instances in starts that AWS accepted.
-    pub starts: usize,
+    /// Instances in starts that AWS accepted, and launches that it accepted.
+    pub repairs: usize,
     pub lives: u32,
     /// How often each invariant was put to the test.
     pub premises: BTreeMap<&'static str, u64>,
@@ -68,7 +68,7 @@ fn failed(what: String) -> Report {
         broken: vec![what],
         hash: String::new(),
         calls: 0,
-        starts: 0,
+        repairs: 0,
         lives: 0,
         premises: BTreeMap::new(),
         story: String::new(),
@@ -129,11 +129,14 @@ fn report(night: &Night, stage: &Stage, meddler: &Meddler, process: &Process) ->
     found.extend(unwanted(stage, meddler, &night.fleet, &calls));
     found.extend(unfinished(stage, meddler, process, night));
     found.extend(restless(&calls, meddler.at(night.storm_s)));
-    let starts = calls
+    let repairs = calls
         .iter()
-        .filter(|call| call.action == "StartInstances")
         .filter(|call| matches!(call.outcome, Outcome::Answered { status: 200, .. }))
-        .map(|call| call.subjects.len())
+        .map(|call| match call.action.as_str() {
+            "StartInstances" => call.subjects.len(),
+            "RunInstances" => 1,
+            _ => 0,
+        })
         .sum();
     Report {
         story: if found.is_empty() {
@@ -148,7 +151,7 @@ fn report(night: &Night, stage: &Stage, meddler: &Meddler, process: &Process) ->
         broken: found,
         hash: stage.cloud.trace_hash(),
         calls: calls.len(),
-        starts,
+        repairs,
         lives: process.lives(),
         premises: stage.cloud.premises(),
     }
