@@ -33,6 +33,10 @@ pub(super) fn instance(raw: &ec2::Instance, owner: Option<&str>, region: &Region
         image: raw.image_id().map(Into::into),
         instance_type: raw.instance_type().map(|kind| kind.as_str().to_owned()),
         launched_at: raw.launch_time().and_then(timestamp),
+        client_token: raw
+            .client_token()
+            .filter(|token| !token.is_empty())
+            .map(str::to_owned),
         lifecycle: lifecycle(raw.instance_lifecycle().map(|word| word.as_str())),
         root_device: root_device(raw.root_device_type().map(|word| word.as_str())),
         tags: tags(raw.tags()),

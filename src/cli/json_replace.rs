@@ -151,6 +151,8 @@ pub struct QueuedDoc {
     /// Of one that is under way: when it began.
     pub since: Timestamp,
     pub under_way: bool,
+    /// It is under way, and waits for a person.
+    pub quarantined: bool,
     /// Not before this time, as far as time alone tells.
     pub not_before: Option<Timestamp>,
     /// What would be launched.
@@ -179,6 +181,7 @@ impl QueuedDoc {
             risk: queued.rank.risk,
             since: queued.rank.since,
             under_way: queued.under_way,
+            quarantined: queued.quarantined,
             not_before: queued.not_before,
             candidate: queued.candidate.clone(),
             new_public_ip: queued.new_public_ip,
@@ -190,7 +193,11 @@ impl QueuedDoc {
     pub fn sentence(&self) -> String {
         let (what, since) = match self.under_way {
             true => (
-                "being replaced",
+                if self.quarantined {
+                    "replacement quarantined"
+                } else {
+                    "being replaced"
+                },
                 format!("{}; begun at {:.0}", self.kind, self.since),
             ),
             false => ("to be replaced", format!("{} since {:.0}", self.kind, self.since)),

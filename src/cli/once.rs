@@ -160,7 +160,11 @@ impl OnceDoc {
 impl PassDoc {
     fn of(service: ServiceDoc, done: &[Done]) -> Self {
         let requests: Vec<RequestDoc> = done.iter().map(RequestDoc::of).collect();
-        let accepted = requests.iter().filter(|request| request.outcome == "accepted");
+        let is_start = |request: &&RequestDoc| request.operation == "StartInstances";
+        let accepted = requests
+            .iter()
+            .filter(is_start)
+            .filter(|request| request.outcome == "accepted");
         Self {
             started: accepted.flat_map(|request| request.instances.clone()).collect(),
             service,
@@ -268,13 +272,26 @@ fn exit_of(doc: &OnceDoc) -> Exit {
     }
 }
 
+/// What an accepted request did, in a word.
+fn done_word(operation: &str) -> &'static str {
+    match operation {
+        "StartInstances" => "started",
+        "RunInstances" => "replacing",
+        "RegisterTargets" => "registered",
+        "DeregisterTargets" => "taken out",
+        "StopInstances" => "stopped",
+        "TerminateInstances" => "terminated",
+        _ => "done",
+    }
+}
+
 fn render(doc: &OnceDoc, width: Option<u16>) -> String {
     let mut text = render_policy_findings(&doc.policy_findings, width);
     for pass in &doc.services {
         let mut table = Table::indented(2);
         for request in &pass.requests {
             let word = match request.outcome {
-                "accepted" => Style::Good.paint("started"),
+                "accepted" => Style::Good.paint(done_word(request.operation)),
                 other => Style::Bad.paint(other),
             };
             for instance in &request.instances {

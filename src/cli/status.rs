@@ -191,6 +191,7 @@ fn replacement(service: &ServiceDoc, instance: &InstanceDoc) -> Option<String> {
         .find(of_old)
         .filter(|queued| queued.under_way);
     match (under_way, phase) {
+        (Some(queued), _) if queued.quarantined => Some("not replaced, quarantined".to_owned()),
         (Some(_), _) => Some("being replaced".to_owned()),
         (None, _) if instance.word == "launching" => Some("takes another's place".to_owned()),
         (None, _) if instance.word == "leftover" => Some("being ended".to_owned()),

@@ -3,7 +3,7 @@
 
 use crate::decide::replace::Queued;
 use crate::decide::{Elsewhere, Plan};
-use crate::model::{AccountId, Replacement, ServiceMemory, ServiceName};
+use crate::model::{AccountId, InstanceId, Replacement, ServiceMemory, ServiceName, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -35,15 +35,39 @@ impl Board {
         plan: &Plan,
         memory: &ServiceMemory,
     ) {
-        let Some(account) = account else { return };
-        let is_under_way = |one: &&Replacement| one.is_open() && one.quarantined.is_none();
-        let under_way = || memory.replacements.values().filter(is_under_way);
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let entry = Entry {
-            queue: plan.queue.clone(),
-            replacing: count(under_way().count()),
-            launched: count(under_way().filter(|one| one.has_launched()).count()),
+        self.put(service, account, entry_of(plan.queue.clone(), memory));
+    }
+
+    /// Takes what a plan is about to launch, before anything is sent: whoever plans next counts it as begun. With nothing to
+    /// launch, nothing is taken.
+    pub fn claim(
+        &self,
+        service: &ServiceName,
+        account: Option<&AccountId>,
+        plan: &Plan,
+        memory: &ServiceMemory,
+    ) {
+        let begins = |id: &InstanceId| {
+            let mut steps = plan.steps.iter();
+            steps.any(|planned| matches!(&planned.step, Step::Launch(launch) if launch.of.about == *id))
         };
+        let mut queue = plan.queue.clone();
+        let begun = queue.iter_mut().filter(|queued| begins(&queued.rank.instance));
+        let mut count = 0_u32;
+        for queued in begun {
+            queued.under_way = true;
+            count = count.saturating_add(1);
+        }
+        if count == 0 {
+            return;
+        }
+        let mut entry = entry_of(queue, memory);
+        entry.launched = entry.launched.saturating_add(count);
+        self.put(service, account, entry);
+    }
+
+    fn put(&self, service: &ServiceName, account: Option<&AccountId>, entry: Entry) {
+        let Some(account) = account else { return };
         let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let services = posted.by_account.entry(account.clone()).or_default();
         services.insert(service.clone(), entry);
@@ -94,6 +118,18 @@ impl Board {
             all_seen: all.all(|one| one == service || posted.seen.contains(one)),
             ..Elsewhere::default()
         }
+    }
+}
+
+/// What waits for its next attempt is not under way: nothing of it is there.
+fn entry_of(queue: Vec<Queued>, memory: &ServiceMemory) -> Entry {
+    let is_under_way = |one: &&Replacement| one.is_open() && one.quarantined.is_none() && !one.is_waiting();
+    let under_way = || memory.replacements.values().filter(is_under_way);
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Entry {
+        queue,
+        replacing: count(under_way().count()),
+        launched: count(under_way().filter(|one| one.has_launched()).count()),
     }
 }
 

@@ -261,8 +261,10 @@ impl Bench<'_> {
         let used = self.mutations_last_hour().await?;
         let provisions = self.provisions(&memory).await?;
         let plan = self.decide(&memory, &record, (&pauses, used), &provisions);
-        let (provisions, anew) = self.fit_for(&plan, provisions).await;
-        let plan = if anew {
+        let (mut provisions, anew) = self.fit_for(&plan, provisions).await;
+        // From here until the launches of this plan are on the board nothing is waited for, so no other pass comes in between.
+        let moved = provisions.elsewhere.take_over(self.others_now());
+        let plan = if anew || moved {
             self.decide(&memory, &record, (&pauses, used), &provisions)
         } else {
             plan
@@ -270,7 +272,10 @@ impl Bench<'_> {
         let memory = remember_findings(&memory, &plan, false);
         let before_acting = memory.clone();
         let memory = if self.rounds.hands.is_some() {
-            remember_launches(&memory, &plan)
+            let memory = remember_launches(&memory, &plan);
+            let account = self.account();
+            self.rounds.board.claim(service, account.as_ref(), &plan, &memory);
+            memory
         } else {
             memory
         };

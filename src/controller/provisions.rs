@@ -42,10 +42,9 @@ impl Bench<'_> {
             elsewhere: self.elsewhere().await?,
             ..Provisions::default()
         };
-        if self.policy.replace.is_none() {
-            return Ok(provisions);
+        if self.policy.replace.is_some() {
+            provisions.blueprints = self.blueprints(memory).await?;
         }
-        provisions.blueprints = self.blueprints(memory).await?;
         if wants_supply(self.policy, memory) {
             // A slot that is short of an instance waits for no source that could not be read a moment ago.
             let open = memory.replacements.values().any(|one| one.is_open());
@@ -108,14 +107,19 @@ impl Bench<'_> {
         supply
     }
 
-    async fn elsewhere(&self) -> Result<Elsewhere, RecordError> {
+    /// What the other services are at now. Passes run side by side: one of them may have begun something since.
+    pub(super) fn others_now(&self) -> Elsewhere {
         let fleet = self.rounds.in_force.now();
         let account = self.account();
         let service = &self.policy.service;
-        let mut elsewhere = self
-            .rounds
-            .board
-            .elsewhere(service, account.as_ref(), fleet.policies.keys());
+        let board = &self.rounds.board;
+        board.elsewhere(service, account.as_ref(), fleet.policies.keys())
+    }
+
+    async fn elsewhere(&self) -> Result<Elsewhere, RecordError> {
+        let fleet = self.rounds.in_force.now();
+        let account = self.account();
+        let mut elsewhere = self.others_now();
         elsewhere.max_concurrent = self.rounds.config.limits.max_concurrent;
         let mut floors = Floors::new();
         for (group, floor) in fleet.policies.values().flat_map(|policy| floors_of(policy)) {

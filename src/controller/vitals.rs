@@ -19,7 +19,7 @@ impl Vitals {
         // What is idle is left alone: many such, all of them well, would make light of the rest.
         let looked_after = plan.slots.iter().filter(|slot| slot.desired == "running");
         let views = looked_after.flat_map(|slot| &slot.instances);
-        let vitals = views.map(Vital::of).collect();
+        let vitals = views.filter_map(Vital::of).collect();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry(account.clone())
             .or_default()
@@ -75,7 +75,7 @@ pub fn breaker_notice(account: &AccountId, breaker: &Breaker, now: Timestamp) ->
         instance: None,
         title: format!("account {account}: too much ails at once"),
         text: format!(
-            "{}. The cause is probably not one server. Stopped instances are still started; nothing else is done until 10 \
+            "{}. The cause is probably not one server. Stopped instances are still started; nothing is launched or taken out until 10 \
              minutes after it has become less. Next: look at the zone, the network and the latest deploys.",
             open.why
         ),

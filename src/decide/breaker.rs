@@ -2,6 +2,7 @@
 //! make it worse. Starting stopped instances stays allowed.
 
 use super::plan::InstanceView;
+use super::replace::Role;
 use crate::model::AilmentKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,12 @@ pub struct Vital {
 
 impl Vital {
     /// Ailing here is stopped by AWS, missing, impaired or unhealthy; a dead image or a scheduled event is not, nor is a
-    /// person's stop.
-    pub fn of(view: &InstanceView) -> Self {
+    /// person's stop. `None`: what was launched a moment ago and has yet to serve is not counted at all, or a few launches would
+    /// make light of what ails.
+    pub fn of(view: &InstanceView) -> Option<Self> {
+        if matches!(view.role, Some(Role::Incoming | Role::Leftover)) {
+            return None;
+        }
         let counts = |kind: AilmentKind| {
             matches!(
                 kind,
@@ -44,22 +49,16 @@ impl Vital {
                     | AilmentKind::Unhealthy
             )
         };
-        // What a replacement launches or retires is on its way, and no sign of anything either.
-        if view.role.is_some() {
-            return Self {
-                zone: view.zone.clone(),
-                ails: false,
-                unknown: false,
-            };
-        }
-        let ails = view.ailments.iter().any(|ailment| counts(ailment.kind));
+        // What is being retired is on its way out, and no sign of anything.
+        let is_retiring = view.role == Some(Role::Outgoing);
+        let ails = !is_retiring && view.ailments.iter().any(|ailment| counts(ailment.kind));
         // An instance that boots is unknown too, and no sign of anything.
-        let unknown = !ails && view.blind;
-        Self {
+        let unknown = !is_retiring && !ails && view.blind;
+        Some(Self {
             zone: view.zone.clone(),
             ails,
             unknown,
-        }
+        })
     }
 }
 

@@ -48,6 +48,8 @@ pub enum FindingKind {
     CannotBeCloned,
     NoImageToLaunch,
     NowhereToLaunch,
+    /// What a launch or a removal rests on could not be read.
+    SupplyUnread,
     /// Another one has been launched in its place, by nobody whom this journal knows.
     LaunchedAlready,
     /// Somebody keeps taking it out of a target group.
@@ -59,10 +61,6 @@ pub enum FindingKind {
     /// The journal holds an open request that this version cannot read.
     UnknownIntent,
     NoChannel,
-    BreakerOpen,
-    PolicyRefused,
-    ServiceGivenUp,
-    ConfigNotInThisVersion,
 }
 
 impl FindingKind {
@@ -89,6 +87,7 @@ impl FindingKind {
             Self::CannotBeCloned => "cannot-be-cloned",
             Self::NoImageToLaunch => "no-image-to-launch",
             Self::NowhereToLaunch => "nowhere-to-launch",
+            Self::SupplyUnread => "supply-unread",
             Self::LaunchedAlready => "launched-already",
             Self::TakenOutAgain => "taken-out-again",
             Self::FloorHolds => "floor-holds",
@@ -96,20 +95,14 @@ impl FindingKind {
             Self::PauseUnreadable => "pause-unreadable",
             Self::UnknownIntent => "unknown-intent",
             Self::NoChannel => "no-channel",
-            Self::BreakerOpen => "breaker-open",
-            Self::PolicyRefused => "policy-refused",
-            Self::ServiceGivenUp => "service-given-up",
-            Self::ConfigNotInThisVersion => "config-not-in-this-version",
         }
     }
 
     /// How many looks in a row must have it before people are told: a view that was partial once is no news.
     pub fn alerts_after_looks(self) -> Option<u32> {
         match self {
-            Self::SurplusInstances | Self::IdleSlotRuns | Self::NoChannel | Self::ConfigNotInThisVersion => {
-                None
-            }
-            Self::PartialView => Some(5),
+            Self::SurplusInstances | Self::IdleSlotRuns | Self::NoChannel => None,
+            Self::PartialView | Self::SupplyUnread => Some(5),
             Self::FloorHolds => Some(30),
             Self::TargetGroupMissing
             | Self::ScalingGroupMissing
@@ -125,12 +118,7 @@ impl FindingKind {
     pub fn reminds_daily(self) -> bool {
         matches!(
             self,
-            Self::Quarantined
-                | Self::BreakerOpen
-                | Self::PolicyRefused
-                | Self::PauseUnreadable
-                | Self::UnknownIntent
-                | Self::WrongAccount
+            Self::Quarantined | Self::PauseUnreadable | Self::UnknownIntent | Self::WrongAccount
         )
     }
 }

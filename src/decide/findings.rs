@@ -362,7 +362,7 @@ impl Finder<'_> {
         self.of_stop((slot, instance));
     }
 
-    fn of_stop(&mut self, (slot, instance): (&SlotName, &Instance)) {
+    pub(super) fn of_stop(&mut self, (slot, instance): (&SlotName, &Instance)) {
         let id = &instance.id;
         let stop = [AilmentKind::Stopped, AilmentKind::StoppedByOperator];
         let memory = self.input.memory.instances.get(id);
@@ -372,8 +372,12 @@ impl Finder<'_> {
         });
         if let Some(timer) = stuck {
             let text = format!("{id} (slot {slot}) has been stopping for {}", short(timer.lasted));
-            let next =
-                "force the stop by hand (`aws ec2 stop-instances --force`); it is started once it is stopped";
+            let next = if self.input.policy.heal.force_stop {
+                "`force_stop` is not in this version: force the stop by hand (`aws ec2 stop-instances --force`); it is \
+                 started once it is stopped"
+            } else {
+                "force the stop by hand (`aws ec2 stop-instances --force`); it is started once it is stopped"
+            };
             self.add(
                 FindingKind::StuckStopping,
                 (Some(slot), Some(id), id.as_str()),

@@ -257,12 +257,14 @@ fn remember_instance(
             operator_stops_undone: Vec::new(),
             failed_attempts: Vec::new(),
             registration: None,
+            put_down: false,
             absent: None,
         });
     entry.slot = slot.clone();
     entry.last_seen = tick.now;
     entry.absent = None;
     entry.was_up = matches!(instance.state, InstanceState::Pending | InstanceState::Running);
+    entry.put_down &= !entry.was_up;
     if verdict.in_traffic {
         entry.last_in_traffic = Some(tick.now);
     }
@@ -363,6 +365,7 @@ fn remember_absent(
             evidence: "nowhere in complete listings for 15 minutes".to_owned(),
             by_person: false,
             timer,
+            launched_at: None,
         };
         Some((id.clone(), lost))
     };

@@ -196,7 +196,12 @@ impl HoldReason {
     pub fn keeps_keepgreen_still(&self) -> bool {
         matches!(
             self,
-            Self::Paused { .. } | Self::PauseUnreadable { .. } | Self::HourlyCap { .. }
+            Self::Paused { .. }
+                | Self::PauseUnreadable { .. }
+                | Self::HourlyCap { .. }
+                | Self::Breaker { .. }
+                | Self::PartialView { .. }
+                | Self::Retry { .. }
         )
     }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 /// Once is a race with the world; so many times in a row is something that a person has to see.
-const HELD_BACK_TOLD_AFTER: u32 = 3;
+pub(super) const HELD_BACK_TOLD_AFTER: u32 = 3;
 
 /// Everything that should have been said by now.
 pub(super) fn of_plan(input: &Input<'_>, plan: &Plan) -> Vec<Notice> {

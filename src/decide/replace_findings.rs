@@ -41,6 +41,10 @@ impl Finder<'_> {
                     FindingKind::FloorHolds,
                     "bring another target up, or lower `min_healthy` for that group",
                 ),
+                HoldReason::SupplyUnread { .. } | HoldReason::FactsUnread { .. } => (
+                    FindingKind::SupplyUnread,
+                    "give the permission that it names, or correct what it names in `replace`; otherwise wait for AWS",
+                ),
                 _ => continue,
             };
             let text = format!("{id} (slot {slot}) is not replaced: {}", hold.sentence());
@@ -70,6 +74,15 @@ impl Finder<'_> {
 
     fn of_replacement(&mut self, one: &Replacement) {
         let (slot, old) = (&one.slot, &one.old);
+        if let Some(instance) = self
+            .input
+            .look
+            .instances
+            .get(old)
+            .filter(|_| one.put_down.is_some())
+        {
+            self.of_stop((slot, instance));
+        }
         if one.quarantined.is_some() {
             let why = one.attempts.iter().rev().find_map(|attempt| match &attempt.end {
                 Some(LaunchEnd::Failed { why, .. }) => Some(why.as_str()),

@@ -2,6 +2,7 @@
 //! pause leaves something half done.
 
 use super::hold::{HoldReason, short};
+use super::notices::HELD_BACK_TOLD_AFTER;
 use super::plan::Plan;
 use super::replace::announcement_key;
 use super::service::Input;
@@ -151,6 +152,24 @@ fn of_open(input: &Input<'_>, plan: &Plan, one: &Replacement, out: &mut Vec<Noti
             retry.why
         );
         let key = format!("replace/{}/retry/{}", one.repair, retry.since.as_second());
+        out.push(notice(
+            input,
+            key,
+            NoticeKind::NeedsPerson,
+            of,
+            ("is not replaced yet", text),
+        ));
+    }
+    if let Some(held) = one
+        .held_back
+        .as_ref()
+        .filter(|held| held.times >= HELD_BACK_TOLD_AFTER)
+    {
+        let text = format!(
+            "Its next step was planned {} times in a row and held back right before it was sent: {}. It goes on trying.",
+            held.times, held.why
+        );
+        let key = format!("replace/{}/held-back/{}", one.repair, held.since.as_second());
         out.push(notice(
             input,
             key,

@@ -81,6 +81,22 @@ pub struct Elsewhere {
     pub all_seen: bool,
 }
 
+impl Elsewhere {
+    /// Takes over what other services are at, as `now` has it. Returns whether that is something else than was known.
+    pub fn take_over(&mut self, now: Self) -> bool {
+        let fresh = Self {
+            replacing: now.replacing,
+            launched: now.launched,
+            queue: now.queue,
+            all_seen: now.all_seen,
+            ..self.clone()
+        };
+        let moved = fresh != *self;
+        *self = fresh;
+        moved
+    }
+}
+
 /// Makes the plan. Pure and total.
 pub fn decide(input: &Input<'_>) -> Plan {
     let mut judged = judge_slots(input);

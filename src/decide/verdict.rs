@@ -88,7 +88,9 @@ pub fn verdict(
     let mut signs = Signs::default();
     match &instance.state {
         InstanceState::Running => judge_running(&mut signs, look, slot, instance, remembered),
-        InstanceState::Stopped | InstanceState::Stopping => judge_stopped(&mut signs, slot, instance),
+        InstanceState::Stopped | InstanceState::Stopping => {
+            judge_stopped(&mut signs, slot, instance, remembered)
+        }
         InstanceState::Terminated | InstanceState::ShuttingDown => {
             signs.ails(
                 AilmentKind::Missing,
@@ -162,8 +164,15 @@ fn conclude(mut signs: Signs, slot: &Slot, image: ImageVerdict) -> Verdict {
     }
 }
 
-fn judge_stopped(signs: &mut Signs, slot: &Slot, instance: &Instance) {
+fn judge_stopped(signs: &mut Signs, slot: &Slot, instance: &Instance, remembered: Option<&InstanceMemory>) {
     if slot.state == SlotState::Stopped {
+        return;
+    }
+    if remembered.is_some_and(|remembered| remembered.put_down) {
+        signs.ails(
+            AilmentKind::Stopped,
+            "keepgreen stopped it, and what was to take its place failed".to_owned(),
+        );
         return;
     }
     let kind = match stopped_by(instance) {

@@ -20,6 +20,8 @@ pub struct Instance {
     pub image: Option<ImageId>,
     pub instance_type: Option<String>,
     pub launched_at: Option<Timestamp>,
+    /// The token of the request that launched it; a copy has another one, or none.
+    pub client_token: Option<String>,
     pub lifecycle: Lifecycle,
     pub root_device: RootDevice,
     pub tags: BTreeMap<String, String>,

@@ -72,6 +72,9 @@ pub struct InstanceMemory {
     pub failed_attempts: Vec<Timestamp>,
     #[serde(default)]
     pub registration: Option<Registration>,
+    /// keepgreen stopped it for a replacement that has failed since: nobody wants it stopped.
+    #[serde(default)]
+    pub put_down: bool,
     /// Looks in a row, and the time, in which it was nowhere to be seen in a complete listing.
     #[serde(default)]
     pub absent: Option<Timer>,
@@ -86,6 +89,9 @@ pub struct Lost {
     pub by_person: bool,
     /// Since AWS called it terminated, or since it was nowhere in a complete listing.
     pub timer: Timer,
+    /// When it was launched, if that was shown with its end: of several, the slot misses the latest.
+    #[serde(default)]
+    pub launched_at: Option<Timestamp>,
 }
 
 /// Registrations of one instance that keepgreen made, since it was last in traffic for 30 minutes.

@@ -4,7 +4,8 @@
 //! which tokens were sent, which instance came of which attempt, for how many looks it has served.
 
 use super::{
-    AilmentKind, AwsError, InstanceId, IntentId, Launch, RepairId, Retry, SlotName, TargetGroupArn, Timer,
+    AilmentKind, AwsError, HeldBack, InstanceId, IntentId, Launch, RepairId, Retry, SlotName, TargetGroupArn,
+    Timer,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,9 @@ pub struct Replacement {
     /// AWS accepted the stop or the termination of the old one.
     #[serde(default)]
     pub put_down: Option<Timestamp>,
+    /// A step was planned and held back right before it was sent, so many times in a row.
+    #[serde(default)]
+    pub held_back: Option<HeldBack>,
     /// Why it is not wanted any more: what was launched is ended, the old one stays.
     #[serde(default)]
     pub abandoned: Option<String>,
@@ -209,6 +213,11 @@ impl Replacement {
             || self.draining_since.is_some()
             || self.put_down.is_some()
             || !self.taken_out.is_empty()
+    }
+
+    /// Nothing of it is there and nothing is asked for: it waits for its next attempt.
+    pub fn is_waiting(&self) -> bool {
+        self.attempt().is_none() && !self.is_in_motion()
     }
 
     pub fn failed_attempts(&self) -> u32 {

@@ -132,7 +132,7 @@ pub enum OnStopped {
 pub enum OnOperatorStop {
     /// Announce it, and start it once `grace.operator_stop` is over.
     Start,
-    /// Leave it, without an alert.
+    /// Leave it, and tell people once.
     Respect,
     /// Tell people, and leave it.
     Alert,

@@ -301,8 +301,10 @@ impl<'a> Case<'a> {
     /// S11: repairs at once.
     fn s11_at_once(&self, one: &Replacement, out: &mut Vec<Refusal>) {
         // Of several that have launched nothing yet, the one that was begun first goes first: none waits for the other.
-        let is_ahead =
-            |other: &Replacement| other.has_launched() || (other.opened, &other.old) < (one.opened, &one.old);
+        let is_ahead = |other: &Replacement| {
+            let is_earlier = (other.opened, &other.old) < (one.opened, &one.old);
+            other.has_launched() || (is_earlier && !other.is_waiting())
+        };
         let is_under_way = |other: &&Replacement| {
             other.is_open() && other.quarantined.is_none() && other.old != one.old && is_ahead(other)
         };

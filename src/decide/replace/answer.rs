@@ -8,8 +8,8 @@ use super::{is_gone, is_registered};
 use crate::decide::fold::{LONGEST_COOLDOWN, cooldown};
 use crate::decide::outcome::LONGEST_RETRY;
 use crate::model::{
-    AwsError, ErrorClass, Instance, InstanceId, InstanceState, Intent, Launch, LaunchAnswer, LaunchEnd,
-    Observation, Outcome, Part, Registration, RepairOf, Replacement, Retry, ServiceMemory, Step, TargetStep,
+    AwsError, ErrorClass, HeldBack, Instance, InstanceId, InstanceState, Intent, Launch, LaunchAnswer,
+    LaunchEnd, Observation, Outcome, Part, Registration, Replacement, Retry, ServiceMemory, Step, TargetStep,
     tags,
 };
 use crate::policy::Policy;
@@ -46,12 +46,36 @@ pub(in crate::decide) fn fold_answer(
         }
         return;
     }
+    let held_back = matches!(outcome, Outcome::NotSent { .. });
+    if !held_back {
+        one.held_back = None;
+    }
     match outcome {
         Outcome::Failed { error } if lacks_room(one, &intent.step, error) => {}
         Outcome::Failed { error } => hold_off(one, policy, error, now),
         Outcome::Accepted { .. } => succeeded(one, &intent.step, now),
         Outcome::Settled { applied, .. } if !applied.is_empty() => succeeded(one, &intent.step, now),
-        Outcome::Settled { .. } | Outcome::NotSent { .. } => {}
+        Outcome::NotSent { why } => not_sent(one, &intent.step, why, now),
+        Outcome::Settled { .. } => {}
+    }
+}
+
+/// Held back by the guard or the gate: nobody's failure, and yet nothing happens; counted, so that people are told.
+fn not_sent(one: &mut Replacement, step: &Step, why: &str, now: Timestamp) {
+    let earlier = one.held_back.take();
+    one.held_back = Some(HeldBack {
+        since: earlier.as_ref().map_or(now, |held| held.since),
+        times: earlier.map_or(1, |held| held.times.saturating_add(1)),
+        why: why.to_owned(),
+    });
+    // The old one is not on its way out as long as nothing has taken it out.
+    if let Step::Deregister(target) = step
+        && target.instance == one.old
+    {
+        one.taken_out.remove(&(target.arn.clone(), target.port));
+        if one.taken_out.is_empty() {
+            one.draining_since = None;
+        }
     }
 }
 
@@ -136,7 +160,7 @@ fn of_launch(
         } => {
             (asked.answer, asked.request) = (LaunchAnswer::Launched, None);
             attempt.instance = Some(id.clone());
-            (one.retry, one.wait) = (None, Duration::ZERO);
+            (one.retry, one.wait, one.held_back) = (None, Duration::ZERO, None);
         }
         Outcome::Settled { applied, .. } if !applied.is_empty() => {
             (asked.answer, asked.request) = (LaunchAnswer::Launched, None);
@@ -149,7 +173,7 @@ fn of_launch(
             unanswered(one, policy, now);
         }
         // What had no answer before has none now either.
-        Outcome::NotSent { .. } => {}
+        Outcome::NotSent { why } => not_sent(one, &intent.step, why, now),
         Outcome::Failed { error } => launch_refused(one, policy, launch, error, now),
     }
 }
@@ -314,7 +338,7 @@ fn settle_launch(launch: &Launch, look: &Observation, memory: &ServiceMemory) ->
     let found = look
         .instances
         .values()
-        .find(|instance| is_of(instance, &launch.of) && !known.contains(&&instance.id));
+        .find(|instance| is_of(instance, launch) && !known.contains(&&instance.id));
     Some(match found {
         Some(instance) => Outcome::Settled {
             applied: vec![instance.id.clone()],
@@ -328,6 +352,7 @@ fn settle_launch(launch: &Launch, look: &Observation, memory: &ServiceMemory) ->
     })
 }
 
-fn is_of(instance: &Instance, of: &RepairOf) -> bool {
-    instance.tag(tags::REPAIR) == Some(of.repair.as_str())
+fn is_of(instance: &Instance, launch: &Launch) -> bool {
+    instance.tag(tags::REPAIR) == Some(launch.of.repair.as_str())
+        && instance.client_token.as_deref() == Some(launch.token.as_str())
 }

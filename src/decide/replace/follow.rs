@@ -63,11 +63,11 @@ pub(in crate::decide) fn adopt_launched(memory: &mut ServiceMemory, look: &Obser
     }
 }
 
-/// An answer may be lost, and the instance is there all the same: its tag, which only a request that this journal knows of
-/// can have given it, says which repair it is of. That the request was sent need not be known: who sent it may have died.
+/// An answer may be lost, and the instance is there all the same: its tag says which repair it is of, and its token which
+/// attempt made it, which no copy of its tags has. That the request was sent need not be known: who sent it may have died.
 ///
-/// It is of the attempt that is under way. If that has an instance, or there is none, it is of one that was given up because
-/// nothing was to be seen of it: as long as it lives, the repair may launch nothing else.
+/// It may be of an attempt that was given up because nothing was to be seen of it: then it is one to be ended, and as long as
+/// it lives the repair launches nothing else.
 fn adopt(one: &mut Replacement, look: &Observation) {
     let known: Vec<InstanceId> = one.launched().cloned().collect();
     let repair = one.repair.clone();
@@ -75,16 +75,19 @@ fn adopt(one: &mut Replacement, look: &Observation) {
         instance.tag(tags::REPAIR) == Some(repair.as_str()) && !known.contains(&instance.id)
     });
     for instance in of_it {
-        let lacks_it = |attempt: &&mut LaunchAttempt| attempt.instance.is_none() && !attempt.tries.is_empty();
-        let Some(attempt) = one.attempts.iter_mut().rev().find(lacks_it) else {
-            return;
-        };
-        if attempt.end.is_some() && instance.state == InstanceState::Terminated {
+        let token = instance.client_token.as_ref();
+        let mut attempts = one
+            .attempts
+            .iter_mut()
+            .filter(|attempt| attempt.instance.is_none());
+        let made_it =
+            |attempt: &&mut LaunchAttempt| attempt.tries.iter().any(|asked| Some(&asked.token) == token);
+        let Some(attempt) = attempts.find(made_it) else {
             continue;
-        }
+        };
         (attempt.instance, attempt.gone, attempt.absent) = (Some(instance.id.clone()), false, None);
-        if let Some(last) = attempt.tries.last_mut() {
-            (last.answer, last.request) = (LaunchAnswer::Launched, None);
+        if let Some(asked) = attempt.tries.iter_mut().find(|asked| Some(&asked.token) == token) {
+            (asked.answer, asked.request) = (LaunchAnswer::Launched, None);
         }
     }
 }
@@ -301,11 +304,13 @@ impl Follower<'_> {
         let failed = one.failed_attempts();
         one.wait = cooldown(limits.cooldown, failed, LONGEST_COOLDOWN, one.repair.as_str());
         one.retry = None;
-        // What was taken out for it is brought back.
+        // What was taken out for it is brought back, and what was stopped for it is started.
         one.draining_since = None;
+        let was_put_down = one.put_down.take().is_some();
         let now = self.tick.now;
         let of_old = self.memory.instances.get_mut(&one.old);
         let today = of_old.map_or(failed, |memory: &mut InstanceMemory| {
+            memory.put_down |= was_put_down;
             memory.failed_attempts.push(now);
             u32::try_from(memory.failed_attempts.len()).unwrap_or(u32::MAX)
         });
@@ -349,14 +354,23 @@ impl Follower<'_> {
         }
         let groups = &self.seen.look.groups;
         let old = &one.old;
-        let gone = self.seen.look.instances.get(old).is_none_or(is_gone);
+        let shown = self.seen.look.instances.get(old).filter(|old| !is_gone(old));
+        // Where its slot does not list it, nobody may put it (S19); and nobody at all once it is not its slot's.
+        let is_its = shown.is_some_and(|old| self.is_member(one, old));
+        let slot = self.seen.policy.slots.get(&one.slot);
+        let wanted = || slot.into_iter().flat_map(|slot| &slot.target_groups);
+        let unread = wanted().any(|wanted| !groups.contains_key(&wanted.name));
         one.taken_out.retain(|(arn, port)| {
-            let group = groups.values().find(|group| group.arn == *arn);
-            let back = group.is_some_and(|group| {
-                let mut targets = group.targets.iter();
-                targets.any(|target| target.instance == *old && target.port == *port && is_registered(target))
-            });
-            !back && !gone
+            let Some((name, group)) = groups.iter().find(|(_, group)| group.arn == *arn) else {
+                return is_its && unread;
+            };
+            let is_listed =
+                wanted().any(|wanted| wanted.name == *name && wanted.port.or(group.port) == *port);
+            let mut own = group
+                .targets
+                .iter()
+                .filter(|target| target.instance == *old && target.port == *port);
+            is_its && is_listed && !own.any(is_registered)
         });
     }
 
@@ -379,6 +393,10 @@ impl Follower<'_> {
         if old.is_retired() && (one.draining_since.is_some() || is_proven) {
             return None;
         }
+        // Whoever took it out of the slot meanwhile has it: what serves in its place stays.
+        if is_proven && self.is_let_go(one, old) {
+            return None;
+        }
         if !self.is_member(one, old) {
             return Some(format!("{} is not in slot {} any more", one.old, one.slot));
         }
@@ -389,7 +407,13 @@ impl Follower<'_> {
             image_verdict(self.seen.look, &one.old),
             ImageVerdict::Launchable { .. }
         );
-        (back && one.draining_since.is_none()).then(|| "its image is there again".to_owned())
+        back.then(|| "its image is there again".to_owned())
+    }
+
+    /// It is on its way out, and belongs to no slot any more.
+    fn is_let_go(&self, one: &Replacement, old: &Instance) -> bool {
+        (one.draining_since.is_some() || one.put_down.is_some())
+            && !matches!(self.seen.claims.owner_of(old), Owner::Slot(..))
     }
 
     fn is_member(&self, one: &Replacement, old: &Instance) -> bool {
@@ -433,13 +457,8 @@ impl Follower<'_> {
             is_gone,
         );
         // Whoever took its tags away meanwhile took it out of the slot: there is nothing left to mark.
-        let is_retired = |old: &Instance| {
-            !terminates(self.seen.policy)
-                && (old.is_retired()
-                    || (old.state == InstanceState::Stopped
-                        && one.put_down.is_some()
-                        && !self.is_member(one, old)))
-        };
+        let is_retired =
+            |old: &Instance| (!terminates(self.seen.policy) && old.is_retired()) || self.is_let_go(one, old);
         let is_down = old_is_gone || old.is_some_and(is_retired);
         let put_down = one.put_down.is_some();
         let proven = |attempt: &&mut LaunchAttempt| put_down || attempt.healthy_looks >= PROVEN_AFTER_LOOKS;

@@ -6,7 +6,8 @@ use crate::decide::claims::Owner;
 use crate::decide::fold::{Seen, Tick};
 use crate::decide::verdict::stop_evidence;
 use crate::model::{
-    Coverage, Instance, InstanceId, InstanceState, Lost, Part, ReplacementEnd, ServiceMemory, SlotName,
+    Coverage, Instance, InstanceId, InstanceState, Lost, Part, Replacement, ReplacementEnd, ServiceMemory,
+    SlotName,
 };
 use crate::policy::SlotState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,7 @@ pub(in crate::decide) fn remember_lost(
                 evidence: format!("terminated: {}", stop_evidence(instance)),
                 by_person: by_a_person(instance),
                 timer: tick.tick_or_start(timer),
+                launched_at: instance.launched_at,
             };
             memory.lost.insert(instance.id.clone(), lost);
         }
@@ -63,16 +65,44 @@ pub(in crate::decide) fn remember_lost(
     for (id, mut lost) in before.into_iter().chain(absent) {
         let shown = seen.look.instances.get(&id);
         let alive = shown.is_some_and(|instance| !is_gone(instance));
-        // Marked as retired, or another slot's by now: it is not missed.
+        // Marked as retired, or another slot's by now: it is not missed. That its tags are gone says nothing: AWS takes them off
+        // what is terminated.
         let is_let_go = shown.is_some_and(|instance| match seen.claims.owner_of(instance) {
-            Owner::Slot(_, slot) => slot != lost.slot,
-            _ => true,
+            Owner::Slot(service, slot) => service != seen.policy.service || slot != lost.slot,
+            _ => instance.is_retired(),
         });
         let is_known = memory.lost.contains_key(&id) || is_replaced(memory, &id);
         if lacking.contains(&lost.slot) && !alive && !is_let_go && !is_known {
             tick.advance(&mut lost.timer);
             memory.lost.insert(id, lost);
         }
+    }
+    for name in lacking {
+        keep_as_many_as_lack(memory, seen, name);
+    }
+}
+
+/// A slot misses as many as it lacks, whatever has ended in it lately: those that are being replaced, then the latest.
+fn keep_as_many_as_lack(memory: &mut ServiceMemory, seen: &Seen<'_>, name: &SlotName) {
+    let left = members_left(seen.look, seen.claims, &memory.replacements, name);
+    let count = seen
+        .policy
+        .slots
+        .get(name)
+        .map_or(0, |slot| usize::try_from(slot.count).unwrap_or(usize::MAX));
+    let mut of_slot: Vec<_> = memory
+        .lost
+        .iter()
+        .filter(|(_, lost)| lost.slot == *name)
+        .map(|(id, lost)| {
+            let open = memory.replacements.get(id).is_some_and(Replacement::is_open);
+            (open, lost.launched_at, id.clone())
+        })
+        .collect();
+    of_slot.sort();
+    let too_many = of_slot.len().saturating_sub(count.saturating_sub(left));
+    for (_, _, id) in of_slot.iter().take(too_many).filter(|(open, ..)| !open) {
+        memory.lost.remove(id);
     }
 }
 

@@ -98,10 +98,11 @@ pub fn wants_supply(policy: &Policy, memory: &ServiceMemory) -> bool {
             .values()
             .any(|instance| instance.timers.contains_key(&kind))
     };
-    policy.replace.is_some()
-        && (memory.replacements.values().any(Replacement::is_open)
-            || !memory.lost.is_empty()
-            || (policy.heal.image_gone == OnReplaceable::Replace && dead(AilmentKind::ImageGone)))
+    // What was launched is to be ended even under a policy that launches no more: the groups' facts are asked for that.
+    memory.replacements.values().any(Replacement::is_open)
+        || (policy.replace.is_some()
+            && (!memory.lost.is_empty()
+                || (policy.heal.image_gone == OnReplaceable::Replace && dead(AilmentKind::ImageGone))))
 }
 
 /// Whether the policy, as it is, has a replacement made for an ailment in a slot.

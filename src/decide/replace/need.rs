@@ -11,8 +11,8 @@ use crate::decide::remedy::{GRACE_OF_UNANNOUNCED, gates_of};
 use crate::decide::service::Input;
 use crate::decide::verdict::target_of;
 use crate::model::{
-    Ailment, AilmentKind, Blueprint, ImageId, Instance, InstanceId, Launch, LaunchAnswer, RepairId, RepairOf,
-    Replacement, SlotName, Step, TargetState, Timer, tags,
+    Ailment, AilmentKind, Blueprint, ImageId, Instance, InstanceId, Launch, LaunchAnswer, Lifecycle,
+    RepairId, RepairOf, Replacement, SlotName, Step, TargetState, Timer, tags,
 };
 use crate::policy::{Maintenance, Selector, Slot};
 use jiff::{SignedDuration, Timestamp};
@@ -81,7 +81,8 @@ pub(in crate::decide) fn propose_all(input: &Input<'_>, members: &[Member<'_>]) 
         }
         match of_queue {
             Some(hold) => holds.push(hold),
-            None => holds.extend(begun_before(input, &begun)),
+            None if begun.is_empty() => {}
+            None => holds.extend(at_once(input, queued.kind, &begun)),
         }
         if holds.iter().all(HoldReason::ends_by_time) && !holds.is_empty() {
             proposed.by_time.insert(queued.rank.instance.clone());
@@ -175,6 +176,7 @@ fn lacks_more(input: &Input<'_>, name: &SlotName, slot: &Slot) -> bool {
 
 fn judged(input: &Input<'_>, need: &Need<'_>) -> (Queued, Vec<HoldReason>, Option<Launch>) {
     let mut holds = gates_of(input, &[(need.old, need.instance)]);
+    of_others(need, &mut holds);
     view(input, &mut holds);
     grace(input, need, &mut holds);
     window(input, need, &mut holds);
@@ -219,12 +221,22 @@ fn judged(input: &Input<'_>, need: &Need<'_>) -> (Queued, Vec<HoldReason>, Optio
         evidence: need.evidence.to_owned(),
         ready: false,
         under_way: false,
+        quarantined: false,
         not_before: not_before(input, &holds),
         candidate: launch.as_ref().map(in_words),
         new_public_ip: blueprint(input, need.old).is_some_and(|blueprint| blueprint.public_ip),
         offers: all_offers(input, need.old),
     };
     (queued, holds, launch)
+}
+
+/// S17: what AWS runs as it likes is not put in another's place.
+fn of_others(need: &Need<'_>, holds: &mut Vec<HoldReason>) {
+    match need.instance.map(|instance| &instance.lifecycle) {
+        Some(Lifecycle::Spot) => holds.push(HoldReason::Spot),
+        Some(Lifecycle::Unknown(word)) => holds.push(HoldReason::UnknownLifecycle { word: word.clone() }),
+        _ => {}
+    }
 }
 
 /// `ami-… on t3.large in subnet-…`
@@ -240,15 +252,20 @@ fn blueprint<'a>(input: &Input<'a>, id: &InstanceId) -> Option<&'a Blueprint> {
 }
 
 /// Only on a whole view, and never while too much ails at once.
-pub(super) fn view(input: &Input<'_>, holds: &mut Vec<HoldReason>) {
+fn view(input: &Input<'_>, holds: &mut Vec<HoldReason>) {
+    holds.extend(half_a_view(input));
+    holds.extend(breaker(input));
+}
+
+pub(super) fn half_a_view(input: &Input<'_>) -> Option<HoldReason> {
     let coverage = true_coverage(input.look, input.memory);
-    if !coverage.is_complete() {
-        let parts = coverage.gaps().iter().map(|gap| gap.part.to_string()).collect();
-        holds.push(HoldReason::PartialView { parts });
-    }
-    if let Some(why) = &input.elsewhere.breaker {
-        holds.push(HoldReason::Breaker { why: why.clone() });
-    }
+    let parts = coverage.gaps().iter().map(|gap| gap.part.to_string()).collect();
+    (!coverage.is_complete()).then_some(HoldReason::PartialView { parts })
+}
+
+pub(super) fn breaker(input: &Input<'_>) -> Option<HoldReason> {
+    let why = input.elsewhere.breaker.clone()?;
+    Some(HoldReason::Breaker { why })
 }
 
 fn grace(input: &Input<'_>, need: &Need<'_>, holds: &mut Vec<HoldReason>) {
@@ -316,18 +333,14 @@ pub(super) fn outside_of_windows(input: &Input<'_>) -> Option<HoldReason> {
     })
 }
 
-/// Those that this very plan begins count as well.
-fn begun_before(input: &Input<'_>, begun: &[InstanceId]) -> Vec<HoldReason> {
-    if begun.is_empty() {
-        return Vec::new();
-    }
-    at_once(input, begun)
-}
-
-/// As many as may be are under way, in this service or over all of them. `begun`: by this plan.
-fn at_once(input: &Input<'_>, begun: &[InstanceId]) -> Vec<HoldReason> {
-    let open = input.memory.replacements.values();
-    let open = open.filter(|one| one.is_open() && one.quarantined.is_none());
+/// As many as may be are under way, in this service or over all of them. `begun`: by this plan, which count as well. What is
+/// lost waits for no dead image whose next attempt has yet to begin, perhaps in another week's window.
+fn at_once(input: &Input<'_>, kind: AilmentKind, begun: &[InstanceId]) -> Vec<HoldReason> {
+    let counts = |one: &&Replacement| {
+        let waits = kind == AilmentKind::Missing && one.is_waiting();
+        one.is_open() && one.quarantined.is_none() && !waits
+    };
+    let open = input.memory.replacements.values().filter(counts);
     let here: Vec<InstanceId> = open.map(|one| &one.old).chain(begun).cloned().collect();
     let count = u32::try_from(here.len()).unwrap_or(u32::MAX);
     let mut holds = Vec::new();
@@ -344,7 +357,7 @@ fn at_once(input: &Input<'_>, begun: &[InstanceId]) -> Vec<HoldReason> {
 
 /// What else is under way, in this service and in others.
 fn elsewhere(input: &Input<'_>, need: &Need<'_>, holds: &mut Vec<HoldReason>) {
-    holds.extend(at_once(input, &[]));
+    holds.extend(at_once(input, need.kind, &[]));
     if need.kind == AilmentKind::ImageGone {
         let failed = input.memory.replacements.values();
         let mut failed = failed.filter(|one| one.is_open() && one.quarantined.is_some());
@@ -375,7 +388,7 @@ fn holds_of_queue(input: &Input<'_>, queued: &Queued, first: Option<&str>) -> Op
         .elsewhere
         .queue
         .iter()
-        .find(|other| other.goes_before(&queued.rank));
+        .find(|other| other.goes_before(&queued.rank, input.now));
     if let Some(other) = other {
         return Some(HoldReason::Queued {
             behind: other.in_words(),

@@ -1,6 +1,6 @@
 //! The next step of a replacement that is under way, or what it waits for.
 
-use super::need::{Proposed, Wish, choose, in_words, outside_of_windows, view};
+use super::need::{Proposed, Wish, breaker, choose, half_a_view, in_words, outside_of_windows};
 use super::queue::{Queued, Rank, Risk};
 use super::serve::{Serves, is_out, is_registered, serves};
 use super::{PROVEN_AFTER_LOOKS, is_gone};
@@ -57,7 +57,8 @@ fn queued(input: &Input<'_>, one: &Replacement) -> Queued {
         kind: one.kind,
         evidence: one.evidence.clone(),
         ready: one.quarantined.is_none(),
-        under_way: one.quarantined.is_none(),
+        under_way: true,
+        quarantined: one.quarantined.is_some(),
         not_before: None,
         candidate,
         new_public_ip: input
@@ -84,7 +85,7 @@ impl<'a> Worker<'a> {
         touched.extend(self.one.launched().map(|id| (id, look.instances.get(id))));
         self.holds = gates_of(self.input, &touched);
         if self.holds.is_empty() {
-            view(self.input, &mut self.holds);
+            self.holds.extend(half_a_view(self.input));
         }
         if !self.holds.is_empty() {
             return;
@@ -126,6 +127,14 @@ impl<'a> Worker<'a> {
                 "AWS accepted {}; its effect is awaited",
                 step.operation()
             ));
+            return;
+        }
+        // While too much ails at once, nothing goes down and nothing new comes; what runs may serve.
+        let is_harmless = matches!(step, Step::Register(_) | Step::Retire { .. });
+        if let Some(hold) = breaker(self.input).filter(|_| !is_harmless) {
+            if !self.holds.contains(&hold) {
+                self.holds.push(hold);
+            }
             return;
         }
         self.steps.push(PlannedStep { step, why });
@@ -298,8 +307,24 @@ impl<'a> Worker<'a> {
             });
             return;
         }
+        if let Some(hold) = self.others_at_once() {
+            self.holds.push(hold);
+            return;
+        }
         let number = self.one.tried.saturating_add(1);
         self.launch(number, &[]);
+    }
+
+    /// Whoever began while this one waited goes first.
+    fn others_at_once(&self) -> Option<HoldReason> {
+        let is_ahead = |one: &&Replacement| {
+            one.is_open() && one.quarantined.is_none() && one.old != self.one.old && !one.is_waiting()
+        };
+        let others = self.input.memory.replacements.values().filter(is_ahead);
+        let others: Vec<InstanceId> = others.map(|one| one.old.clone()).collect();
+        let limit = self.input.policy.limits.max_concurrent;
+        let is_full = u32::try_from(others.len()).unwrap_or(u32::MAX) >= limit;
+        is_full.then_some(HoldReason::Concurrent { others, limit })
     }
 
     fn launch(&mut self, number: u32, refused: &[crate::model::LaunchTry]) {

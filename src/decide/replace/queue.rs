@@ -4,8 +4,11 @@
 //! it is to prevent; and should the new image be bad, the first instance shows it while all others serve.
 
 use crate::model::{AilmentKind, InstanceId, ServiceName, SlotName};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+
+/// Each service is looked at once in an interval, of 15 minutes at the most: what was due for longer has been shown since.
+const SHOWN_WITHIN: SignedDuration = SignedDuration::from_mins(20);
 
 /// Lower is riskier, and goes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -38,6 +41,8 @@ pub struct Queued {
     /// Nothing but the queue holds it back, or it is under way.
     pub ready: bool,
     pub under_way: bool,
+    /// It is under way, and given up until a person says otherwise: nobody waits for it.
+    pub quarantined: bool,
     /// Not before this time, as far as time alone tells; `None`: something else holds it back, too.
     pub not_before: Option<Timestamp>,
     /// What would be launched: image, type, subnet.
@@ -49,9 +54,13 @@ pub struct Queued {
 }
 
 impl Queued {
-    /// Whether it goes before `other` begins.
-    pub fn goes_before(&self, other: &Rank) -> bool {
-        self.kind == AilmentKind::ImageGone && (self.under_way || (self.ready && self.rank < *other))
+    /// Whether it goes before `other` begins. What time alone held back when its service was last looked at may be ready by now.
+    pub fn goes_before(&self, other: &Rank, now: Timestamp) -> bool {
+        let is_due = |at: Timestamp| at <= now && now.duration_since(at) < SHOWN_WITHIN;
+        let is_ready = self.ready || self.not_before.is_some_and(is_due);
+        self.kind == AilmentKind::ImageGone
+            && !self.quarantined
+            && (self.under_way || (is_ready && self.rank < *other))
     }
 
     /// `service/slot/instance`

@@ -104,6 +104,7 @@ fn opened(launch: &Launch, kind: AilmentKind, why: &str, now: Timestamp) -> Repl
         full: std::collections::BTreeSet::new(),
         draining_since: None,
         put_down: None,
+        held_back: None,
         abandoned: None,
         ended: None,
     }

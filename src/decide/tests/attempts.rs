@@ -1,9 +1,10 @@
 //! What attempts to launch leave behind, and what is held against them.
 
 use super::replacement::{launch, overdue};
-use crate::decide::Plan;
+use crate::decide::breaker::Vital;
 use crate::decide::fixtures::*;
 use crate::decide::outcome::fold_outcome;
+use crate::decide::{FindingKind, Plan};
 use crate::model::*;
 
 const NEW: &str = "i-0000000000000000e";
@@ -33,18 +34,43 @@ fn appear(night: &mut Night, launch: &Launch, state: InstanceState) {
     new.image = Some(launch.image.clone());
     new.tags.extend(launch.tags.clone());
     new.state = state;
+    new.client_token = Some(launch.token.clone());
     night.statuses.insert(NEW.into(), checks(CheckState::Ok));
     night.instances.push(new);
 }
 
 fn terminated(plan: &Plan) -> Vec<&str> {
-    let of_step =
-        |planned: &'_ crate::decide::plan::PlannedStep| matches!(planned.step, Step::Terminate { .. });
-    let steps = plan.steps.iter().filter(|planned| of_step(planned));
+    of_steps(plan, |step| matches!(step, Step::Terminate { .. }))
+}
+
+/// The instances of the planned steps of one kind.
+fn of_steps(plan: &Plan, is_it: impl Fn(&Step) -> bool) -> Vec<&str> {
+    let steps = plan.steps.iter().filter(|planned| is_it(&planned.step));
     steps
         .flat_map(|planned| planned.step.instances())
         .map(InstanceId::as_str)
         .collect()
+}
+
+fn registered(plan: &Plan) -> Vec<&str> {
+    of_steps(plan, |step| matches!(step, Step::Register(_)))
+}
+
+/// The replacement of blue.
+fn of_blue(night: &Night) -> &Replacement {
+    &night.memory.replacements[&InstanceId::from(BLUE)]
+}
+
+/// The new one serves, for long enough to be proven; blue has been taken out and drains.
+fn draining(night: &mut Night) {
+    launched(night);
+    night.targets.push(target(NEW, TargetState::Healthy, None));
+    for _ in 0..4 {
+        night.pass_time(10);
+        night.act_accepted();
+    }
+    assert!(of_blue(night).draining_since.is_some(), "{:#?}", of_blue(night));
+    night.set_target(BLUE, TargetState::Draining, None);
 }
 
 /// Looks once a minute until something is launched or terminated; at most an hour.
@@ -61,6 +87,13 @@ fn until_something_is_done(night: &mut Night) -> Plan {
 
 /// A launch with this answer is accepted, and what it makes runs.
 fn launched(night: &mut Night) -> Launch {
+    let facts = GroupFacts {
+        cross_zone: true,
+        zones: std::collections::BTreeSet::from(["eu-west-2a".into()]),
+        deregistration_delay_s: 300,
+    };
+    let groups = &mut night.supply.as_mut().unwrap().groups;
+    groups.insert("tis-prod".to_owned(), facts);
     let first = launch(&night.plan()).unwrap().clone();
     let accepted = Outcome::Accepted {
         request_id: None,
@@ -107,7 +140,7 @@ fn what_was_gone_and_is_seen_alive_is_ended_again() {
     night.instance(NEW).state = InstanceState::Terminated;
     night.pass_time(10);
     night.plan();
-    let one = &night.memory.replacements[&InstanceId::from(BLUE)];
+    let one = of_blue(&night);
     assert!(one.attempts[0].gone);
     night.instance(NEW).state = InstanceState::Running;
     let plan = until_something_is_done(&mut night);
@@ -130,7 +163,7 @@ fn what_a_forgiven_attempt_has_launched_is_not_taken_for_the_next_ones() {
     let plan = night.plan();
     let again = launch(&plan).map(|launch| launch.token.clone());
     assert_eq!(again, Some(second.token), "{:#?}", plan.holds);
-    let one = &night.memory.replacements[&InstanceId::from(BLUE)];
+    let one = of_blue(&night);
     assert_eq!(one.failed_attempts(), 0);
 }
 
@@ -154,11 +187,199 @@ fn a_pause_is_not_held_against_what_was_launched_before() {
             night.pass_time(60);
             night.plan();
         }
-        let one = &night.memory.replacements[&InstanceId::from(BLUE)];
+        let one = of_blue(&night);
         assert_eq!(one.failed_attempts(), u32::from(!paused));
         night.pauses.clear();
         let plan = night.plan();
         let registers = |planned: &crate::decide::plan::PlannedStep| matches!(&planned.step, Step::Register(target) if target.instance.as_str() == NEW);
         assert_eq!(plan.steps.iter().any(registers), paused, "{:#?}", plan.holds);
     }
+}
+
+#[test]
+fn what_was_launched_a_moment_ago_makes_no_light_of_what_ails() {
+    let mut night = overdue("");
+    launched(&mut night);
+    let plan = night.plan();
+    let views: Vec<_> = plan.slots.iter().flat_map(|slot| &slot.instances).collect();
+    assert_eq!(views.len(), 3);
+    assert_eq!(views.into_iter().filter_map(Vital::of).count(), 2);
+}
+
+#[test]
+fn what_was_stopped_for_a_newcomer_that_dies_then_is_started_at_once_and_serves_again() {
+    let mut night = overdue("");
+    draining(&mut night);
+    night.targets.retain(|target| target.instance.as_str() != BLUE);
+    night.pass_time(10);
+    let plan = night.act_accepted();
+    assert_eq!(of_steps(&plan, |step| matches!(step, Step::Stop { .. })), [BLUE]);
+    night.stop(BLUE, "Client.UserInitiatedShutdown");
+    night.instance(NEW).state = InstanceState::Terminated;
+    night.pass_time(10);
+    night.plan();
+    night.pass_time(10);
+    assert_eq!(started(&night.act_accepted()), [BLUE], "{:#?}", of_blue(&night));
+    night.up(BLUE);
+    night.pass_time(10);
+    assert_eq!(registered(&night.act_accepted()), [BLUE]);
+    night.targets.push(target(BLUE, TargetState::Healthy, None));
+    for _ in 0..20 {
+        night.pass_time(60);
+        let plan = night.plan();
+        if let Some(second) = launch(&plan) {
+            assert_eq!(second.of.attempt, 2);
+            return;
+        }
+        assert_eq!(plan.steps, [], "{:#?}", of_blue(&night));
+    }
+    panic!("no second attempt: {:#?}", of_blue(&night));
+}
+
+#[test]
+fn what_the_slot_does_not_list_is_not_waited_for() {
+    let mut night = overdue("");
+    draining(&mut night);
+    let arn = night.look().groups["tis-prod"].arn.clone();
+    let one = night
+        .memory
+        .replacements
+        .get_mut(&InstanceId::from(BLUE))
+        .unwrap();
+    one.taken_out.insert((arn.clone(), Some(9090)));
+    night.instance(NEW).state = InstanceState::Terminated;
+    night.pass_time(10);
+    night.plan();
+    assert_eq!(of_blue(&night).taken_out, [(arn, Some(8080))].into());
+}
+
+#[test]
+fn a_drained_one_that_somebody_takes_out_of_the_slot_leaves_its_place_to_the_new_one() {
+    let mut night = overdue("");
+    draining(&mut night);
+    night.instance(BLUE).tags.clear();
+    night.pass_time(10);
+    let plan = night.plan();
+    assert_eq!(terminated(&plan), [] as [&str; 0]);
+    let end = &of_blue(&night).ended;
+    assert!(matches!(end, Some(ReplacementEnd::Done { .. })), "{end:?}");
+}
+
+#[test]
+fn an_image_that_is_back_while_the_old_one_drains_brings_that_back() {
+    let mut night = overdue("");
+    draining(&mut night);
+    night.image = Some(ImageState::Available);
+    night.targets.retain(|target| target.instance.as_str() != BLUE);
+    night.pass_time(10);
+    let plan = night.act_accepted();
+    assert_eq!(registered(&plan), [BLUE], "{:#?}", of_blue(&night));
+    assert_eq!(
+        of_steps(&plan, |step| matches!(step, Step::Stop { .. })),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
+fn a_removal_that_was_not_sent_does_not_drain() {
+    let mut night = overdue("");
+    launched(&mut night);
+    night.targets.push(target(NEW, TargetState::Healthy, None));
+    let held = Outcome::NotSent {
+        why: "the floor".to_owned(),
+    };
+    for _ in 0..4 {
+        night.pass_time(10);
+        night.act(&held);
+    }
+    let one = of_blue(&night);
+    assert_eq!((one.draining_since, one.taken_out.len()), (None, 0));
+    let plan = night.act(&held);
+    let told = |notice: &Notice| notice.text.contains("planned 3 times in a row");
+    night.pass_time(10);
+    let later = night.plan();
+    assert!(
+        plan.notices.iter().chain(&later.notices).any(told),
+        "{:#?}",
+        of_blue(&night)
+    );
+}
+
+#[test]
+fn a_copy_of_its_tags_is_nobodys_attempt() {
+    let mut night = overdue("");
+    let first = launch(&night.plan()).unwrap().clone();
+    appear(&mut night, &first, InstanceState::Running);
+    night.instance(NEW).client_token = None;
+    night.pass_time(10);
+    let plan = night.plan();
+    assert_eq!(plan.steps, []);
+    assert_eq!(of_blue(&night).launched().count(), 0);
+    let kind = FindingKind::LaunchedAlready;
+    assert!(
+        plan.findings.iter().any(|finding| finding.kind == kind),
+        "{:#?}",
+        plan.holds
+    );
+}
+
+#[test]
+fn too_much_ailing_keeps_nothing_from_being_registered_and_is_not_held_against_it() {
+    let mut night = overdue("");
+    launched(&mut night);
+    night.elsewhere.breaker = Some("3 of 10 ail".to_owned());
+    night.pass_time(10);
+    assert_eq!(registered(&night.act_accepted()), [NEW]);
+    night.targets.push(target(NEW, TargetState::Healthy, None));
+    for _ in 0..10 {
+        night.pass_time(10);
+        assert_eq!(night.act_accepted().steps, []);
+    }
+    night.elsewhere.breaker = None;
+    assert!(!night.act_accepted().steps.is_empty());
+}
+
+#[test]
+fn a_lost_server_waits_for_no_dead_image_whose_next_attempt_is_not_due() {
+    let mut night = overdue("maintenance: [\"Mon 02:00-05:00 UTC\"]");
+    // A Wednesday, 04:00; the first attempt was made on a Monday, and failed.
+    night.policy.maintenance = crate::policy::Maintenance::Always;
+    launched(&mut night);
+    night.instance(NEW).state = InstanceState::Terminated;
+    night.pass_time(10);
+    night.plan();
+    night.instances.retain(|instance| instance.id.as_str() != NEW);
+    night.policy = overdue("maintenance: [\"Mon 02:00-05:00 UTC\"]").policy;
+    night.instance(GREEN).state = InstanceState::Terminated;
+    let mut of_green = false;
+    for _ in 0..20 {
+        night.pass_time(60);
+        of_green |= launch(&night.plan()).is_some_and(|launch| launch.of.about.as_str() == GREEN);
+    }
+    assert!(of_green, "{:#?}", night.memory.replacements);
+}
+
+#[test]
+fn of_two_that_ended_a_slot_that_lacks_one_misses_the_later_one() {
+    let mut night = overdue("heal: { image_gone: alert }\nlimits: { max_concurrent: 2 }");
+    let mut later = running("i-0000000000000000c", "tis-prod-blue");
+    later.launched_at = Some("2026-06-01T00:00:00Z".parse().unwrap());
+    let mut of_later = night.blueprints[&InstanceId::from(BLUE)].clone();
+    of_later.instance = later.id.clone();
+    night.blueprints.insert(later.id.clone(), of_later);
+    night.instances.push(later);
+    night.plan();
+    for id in [BLUE, "i-0000000000000000c"] {
+        night.instance(id).state = InstanceState::Terminated;
+    }
+    let mut begun = Vec::new();
+    for _ in 0..20 {
+        night.pass_time(60);
+        let plan = night.plan();
+        begun.extend(launch(&plan).map(|launch| launch.of.about.to_string()));
+        // AWS takes the tags off what is terminated.
+        night.instance("i-0000000000000000c").tags.clear();
+    }
+    begun.dedup();
+    assert_eq!(begun, ["i-0000000000000000c"]);
 }

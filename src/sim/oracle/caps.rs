@@ -34,6 +34,21 @@ fn s11_at_once(case: &Case, findings: &mut Findings) {
     let replaced = step::tag_param(case.arrival.params, REPLACES).filter(|_| step::is_launch(case));
     let begun = disrupted.chain(replaced).map(|id| step::repaired(case, id));
     let begun: BTreeSet<&str> = begun.collect();
+    let open = case.memory.repairs.iter().filter(|id| !is_whole(case, id));
+    let all: BTreeSet<&str> = open
+        .map(|id| step::repaired(case, id))
+        .chain(begun.iter().copied())
+        .collect();
+    findings.require(
+        begun.is_empty() || all.len() <= case.declared.max_concurrent,
+        || {
+            let limit = case.declared.max_concurrent;
+            format!(
+                "{} repairs at once over all services; the limit is {limit}",
+                all.len()
+            )
+        },
+    );
     for service in case.services() {
         let is_its = |id: &&String| {
             let owner = case.world().instance(id).and_then(|i| place(case, i));

@@ -106,6 +106,8 @@ pub(super) struct Memory {
     pub(super) pause_reads: BTreeMap<u32, (Timestamp, bool)>,
     /// When the controller last started an instance that a person had stopped.
     pub(super) overruled: BTreeMap<String, Timestamp>,
+    /// Instances that the controller itself stopped, and has not started again.
+    pub(super) own_stops: BTreeSet<String>,
     /// Starts that AWS accepted, by instance, oldest first.
     pub(super) attempts: BTreeMap<String, VecDeque<Attempt>>,
     /// Instances that only a person can heal.
@@ -158,7 +160,7 @@ impl Memory {
                     .services_of(instance)
                     .map(|(service, _)| service.name.clone()),
             );
-            if is_start && was_stopped_by_person(instance) {
+            if is_start && was_stopped_by_person(instance) && !self.own_stops.contains(id) {
                 self.overruled.insert(id.to_owned(), now);
             }
         }
@@ -206,8 +208,12 @@ impl Memory {
     /// The world did what the call asked for.
     pub(super) fn effected(&mut self, arrival: &Arrival, declared: &Declared) {
         let now = arrival.world.now();
+        if let Operation::StopInstances { ids, .. } = &arrival.request.operation {
+            self.own_stops.extend(ids.iter().cloned());
+        }
         if let Operation::StartInstances { ids, dry_run: false } = &arrival.request.operation {
             for id in ids {
+                self.own_stops.remove(id);
                 let attempts = self.attempts.entry(id.clone()).or_default();
                 let instance = arrival.world.instance(id);
                 let owner = instance.and_then(|instance| declared.owner_of(instance));

@@ -20,6 +20,8 @@ pub struct Declared {
     pub services: Vec<Service>,
     /// Config's `mutations_per_hour`, per account; `None`: no cap is checked.
     pub mutations_per_hour: Option<usize>,
+    /// Config's `max_concurrent`: repairs that disrupt or launch, over all services.
+    pub max_concurrent: usize,
     /// Config's `pause.ssm`: the controller's own account and region, and the parameter's name.
     pub pause_parameter: Option<(Scope, String)>,
     /// Pauses that the world cannot see: files, the policy's own flag.
@@ -39,6 +41,7 @@ impl Default for Declared {
         Self {
             services: Vec::new(),
             mutations_per_hour: None,
+            max_concurrent: 4,
             pause_parameter: None,
             pauses: Vec::new(),
             interval: MINUTE,

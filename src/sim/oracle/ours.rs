@@ -122,8 +122,10 @@ fn of_stop(
 ) {
     let stops = || lives.iter().filter(|i| i.state == State::Stopped);
     let others = stops().any(|i| !was_stopped_by_person(i));
+    let is_own = case.memory.own_stops.contains(id);
     if let Some(by_person) = stops().find(|i| was_stopped_by_person(i))
         && !others
+        && !is_own
     {
         let why = overrules_person(case, service.operator_stop, by_person).err();
         findings.require(why.is_none(), || format!("{id} {}", why.unwrap_or_default()));

@@ -5,5 +5,6 @@ mod incident;
 mod pauses;
 mod people;
 mod replace;
+mod replace_fleet;
 mod replace_rare;
 pub mod stage;
