@@ -105,7 +105,10 @@ pub fn fold(before: &ServiceMemory, seen: &Seen<'_>) -> ServiceMemory {
             let verdict = verdict(seen.look, slot, instance, memory.instances.get(&instance.id));
             remember_instance(&mut memory, name, instance, &verdict, seen.look, tick);
             let role = role_of(&memory.replacements, &instance.id).map(|(role, _)| role);
-            if slot.state == SlotState::Running && role.is_none() {
+            if slot.state == SlotState::Stopped {
+                // Nobody wants it up any more: there is nothing to repair, and nothing to be looked at for.
+                memory.incidents.remove(&instance.id);
+            } else if role.is_none() {
                 follow_incident(&mut memory, seen.policy, name, instance, &verdict, tick);
             }
         }
@@ -231,6 +234,7 @@ fn forgive(memory: &mut ServiceMemory, seen: &Seen<'_>) {
     }
     for instance in memory.instances.values_mut() {
         instance.failed_attempts.clear();
+        instance.failed_launches.clear();
         instance.registration = None;
     }
 }
@@ -256,6 +260,7 @@ fn remember_instance(
             last_in_traffic: None,
             operator_stops_undone: Vec::new(),
             failed_attempts: Vec::new(),
+            failed_launches: Vec::new(),
             registration: None,
             put_down: false,
             absent: None,
@@ -281,9 +286,9 @@ fn remember_instance(
         tick.now.duration_since(*at) < OPERATOR_STOP_MEMORY
             || stopped_since.is_some_and(|since| since.duration_since(*at) < OPERATOR_STOP_MEMORY)
     });
-    entry
-        .failed_attempts
-        .retain(|at| tick.now.duration_since(*at) < DAY);
+    for failed in [&mut entry.failed_attempts, &mut entry.failed_launches] {
+        failed.retain(|at| tick.now.duration_since(*at) < DAY);
+    }
     if look.coverage.gap(&Part::Statuses).is_none() {
         let ok = instance.state == InstanceState::Running
             && look.statuses.get(&instance.id).is_some_and(checks_are_ok);
@@ -386,7 +391,9 @@ fn remember_absent(
 fn outlasts_absence(entry: &InstanceMemory, now: Timestamp) -> bool {
     let within =
         |times: &[Timestamp], most: SignedDuration| times.iter().any(|at| now.duration_since(*at) < most);
-    within(&entry.operator_stops_undone, OPERATOR_STOP_MEMORY) || within(&entry.failed_attempts, DAY)
+    within(&entry.operator_stops_undone, OPERATOR_STOP_MEMORY)
+        || within(&entry.failed_attempts, DAY)
+        || within(&entry.failed_launches, DAY)
 }
 
 /// Opens, follows and ends the incident of one instance.

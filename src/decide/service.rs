@@ -670,7 +670,15 @@ fn is_under_repair(view: &InstanceView) -> bool {
         );
         is_standing || (matches!(hold, HoldReason::AlertOnly { .. }) && !concerns_another_ailment(hold))
     };
-    let goes_on = |incident: &Incident| incident.healed.is_none() && incident.quarantined.is_none();
+    // One that runs, is ill and awaits nothing of its last start gets on no faster for being looked at.
+    let awaits_nothing = |incident: &Incident| {
+        view.state == InstanceState::Running.as_str()
+            && matches!(view.health, Health::Ailing { .. })
+            && incident.pending_attempt().is_none()
+    };
+    let goes_on = |incident: &Incident| {
+        incident.healed.is_none() && incident.quarantined.is_none() && !awaits_nothing(incident)
+    };
     view.incident.as_ref().is_some_and(goes_on) && !view.holds.iter().any(left_alone)
 }
 

@@ -70,6 +70,9 @@ pub struct InstanceMemory {
     /// Attempts that did not heal; kept for 24 hours.
     #[serde(default)]
     pub failed_attempts: Vec<Timestamp>,
+    /// Launches in its place that came to nothing; kept likewise. They keep nobody from starting it.
+    #[serde(default)]
+    pub failed_launches: Vec<Timestamp>,
     #[serde(default)]
     pub registration: Option<Registration>,
     /// keepgreen stopped it for a replacement that has failed since: nobody wants it stopped.

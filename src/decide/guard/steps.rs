@@ -168,6 +168,13 @@ impl<'a> Case<'a> {
                     format!("{} is not gone for long enough", one.old),
                 ));
             }
+            // What ended, or hides, while its replacement for another reason waits is missing from then on.
+            if one.kind == AilmentKind::ImageGone && !lasted(timer, grace.missing) {
+                out.push(expected(
+                    "S9",
+                    format!("{} is not to be seen, and not gone for long enough", one.old),
+                ));
+            }
             return;
         }
         let verdict = image_verdict(look, &one.old);

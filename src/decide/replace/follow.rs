@@ -311,8 +311,9 @@ impl Follower<'_> {
         let of_old = self.memory.instances.get_mut(&one.old);
         let today = of_old.map_or(failed, |memory: &mut InstanceMemory| {
             memory.put_down |= was_put_down;
-            memory.failed_attempts.push(now);
-            u32::try_from(memory.failed_attempts.len()).unwrap_or(u32::MAX)
+            memory.failed_launches.push(now);
+            let all = memory.failed_attempts.len() + memory.failed_launches.len();
+            u32::try_from(all).unwrap_or(u32::MAX)
         });
         if failed >= limits.attempts || today >= limits.attempts_per_day {
             one.quarantined = one.quarantined.or(Some(now));
@@ -383,6 +384,10 @@ impl Follower<'_> {
         let serving = one.attempt().is_some_and(|attempt| attempt.healthy_looks > 0);
         let old = self.seen.look.instances.get(&one.old).filter(|old| !is_gone(old));
         let Some(old) = old else {
+            let replaces_lost = wants(policy, &one.slot, AilmentKind::Missing);
+            if self.listed && !replaces_lost && !one.is_in_motion() {
+                return Some("it is gone, and the policy replaces nothing that is".to_owned());
+            }
             // Whoever brought the slot to its count meanwhile wants no second one.
             return (self.listed && !lacking && !serving).then(|| "the slot is whole without it".to_owned());
         };

@@ -6,6 +6,7 @@ use super::serve::{Serves, is_out, is_registered, serves};
 use super::{PROVEN_AFTER_LOOKS, is_gone};
 use crate::decide::claims::Owner;
 use crate::decide::floor::may_take_out;
+use crate::decide::fold::LOOKS_FOR_ABSENCE;
 use crate::decide::hold::{HoldReason, short};
 use crate::decide::plan::PlannedStep;
 use crate::decide::remedy::gates_of;
@@ -331,6 +332,15 @@ impl<'a> Worker<'a> {
         let Some(slot) = self.slot else { return };
         // What was not sent in one window, or failed in it, waits for the next while the old one serves.
         let old = self.input.look.instances.get(&self.one.old);
+        // What ended, or hides, while this waited is missing from then on, whatever its image.
+        let lost = self.input.memory.lost.get(&self.one.old);
+        let is_lost = lost.is_some_and(|lost| {
+            lost.timer.lasted >= self.input.policy.grace.missing && lost.timer.looks >= LOOKS_FOR_ABSENCE
+        });
+        if self.one.kind == AilmentKind::ImageGone && old.is_none_or(is_gone) && !is_lost {
+            self.waits(format!("{} is not to be seen any more", self.one.old));
+            return;
+        }
         let serves = old.is_some_and(|old| old.state == InstanceState::Running);
         if self.one.kind == AilmentKind::ImageGone
             && serves

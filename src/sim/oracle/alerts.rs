@@ -23,6 +23,8 @@ use crate::sim::world::{Instance, State, World, earlier, later};
 const TOLD_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// A pass under way, the grid that quiet services share, and the way to the channel.
 const SLACK: Duration = Duration::from_secs(60);
+/// A breaker that was not below its threshold for so long has not closed.
+const CLOSES_AFTER: Duration = Duration::from_secs(600);
 /// A finding that may be a view's own fault is told after three looks in a row.
 const LOOKS: u32 = 3;
 /// So far may a wall clock be wrong, by which days are counted.
@@ -66,6 +68,8 @@ struct Standing {
 #[derive(Debug, Default)]
 pub(super) struct Alerts {
     standing: BTreeMap<(Kind, String), Standing>,
+    /// Breakers whose cause was gone at some look: since when they stood, and when the cause was last seen.
+    gone: BTreeMap<String, (Timestamp, Timestamp)>,
 }
 
 /// What a judgement needs.
@@ -142,11 +146,39 @@ impl Alerts {
         let melts = case.memory.meltdowns.get(&scope.account) == Some(&now);
         let words = [scope.account.as_str(), "too much ails at once"];
         let key = (Kind::Breaker, scope.account.clone());
-        self.note(&bench, key, melts.then_some((lately, host, words)), findings);
+        let origin = self.origin_of_breaker(&bench, &key, melts, lately);
+        self.note(&bench, key, melts.then_some((origin, host, words)), findings);
         for file in &declared.refused {
             let key = (Kind::RefusedPolicy, file.clone());
             let words = [file.as_str(), "is refused"];
             self.note(&bench, key, Some((now, host, words)), findings);
+        }
+    }
+
+    /// A breaker closes only after it was seen below its threshold for ten minutes: what comes back before that is the same one,
+    /// and was told of when it began.
+    fn origin_of_breaker(
+        &mut self,
+        bench: &Bench,
+        key: &(Kind, String),
+        melts: bool,
+        lately: Timestamp,
+    ) -> Timestamp {
+        let now = bench.world.now();
+        match self.standing.get(key) {
+            Some(before) if !melts => {
+                self.gone.insert(key.1.clone(), (before.origin, before.latest));
+                before.origin
+            }
+            Some(before) => before.origin,
+            None => {
+                let may_last = CLOSES_AFTER + bench.interval * 2 + SLACK;
+                let before = self
+                    .gone
+                    .get(&key.1)
+                    .filter(|(_, latest)| later(*latest, may_last) >= now);
+                before.map_or(lately, |(origin, _)| *origin)
+            }
         }
     }
 

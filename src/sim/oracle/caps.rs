@@ -7,8 +7,8 @@ use super::declared::Service;
 use super::step::{self, REPLACES, disrupted, place};
 use super::tally::Findings;
 use super::{DAY, HOUR};
-use crate::sim::world::Health;
 use crate::sim::world::api::Operation;
+use crate::sim::world::{Health, World};
 
 /// Mutations per account and hour, over all lives of the controller; failed attempts per incident and per day.
 pub(super) fn s11_caps(case: &Case, findings: &mut Findings) {
@@ -34,7 +34,11 @@ fn s11_at_once(case: &Case, findings: &mut Findings) {
     let replaced = step::tag_param(case.arrival.params, REPLACES).filter(|_| step::is_launch(case));
     let begun = disrupted.chain(replaced).map(|id| step::repaired(case, id));
     let begun: BTreeSet<&str> = begun.collect();
-    let open = case.memory.repairs.iter().filter(|id| !is_whole(case, id));
+    let open = case
+        .memory
+        .repairs
+        .keys()
+        .filter(|id| !is_whole(case.world(), id));
     let all: BTreeSet<&str> = open
         .map(|id| step::repaired(case, id))
         .chain(begun.iter().copied())
@@ -54,9 +58,9 @@ fn s11_at_once(case: &Case, findings: &mut Findings) {
             let owner = case.world().instance(id).and_then(|i| place(case, i));
             owner.is_some_and(|(of, _)| of.name == service.name)
         };
-        let open = case.memory.repairs.iter().filter(is_its);
+        let open = case.memory.repairs.keys().filter(is_its);
         let others = open
-            .filter(|id| !is_whole(case, id))
+            .filter(|id| !is_whole(case.world(), id))
             .map(|id| step::repaired(case, id));
         let others: BTreeSet<&str> = others.filter(|id| !begun.contains(id)).collect();
         let at_once = others.len() + begun.len().min(1);
@@ -70,16 +74,16 @@ fn s11_at_once(case: &Case, findings: &mut Findings) {
 }
 
 /// It runs and serves everywhere again, or is not to.
-fn is_whole(case: &Case, id: &str) -> bool {
-    let Some(instance) = case.world().instance(id) else {
+pub(super) fn is_whole(world: &World, id: &str) -> bool {
+    let Some(instance) = world.instance(id) else {
         return true;
     };
-    let registrations = case.world().registrations_of(id);
+    let registrations = world.registrations_of(id);
     let serves = registrations
         .iter()
         .all(|r| r.health == Health::Healthy || r.health.is_unused());
     step::is_out(instance)
-        || (step::passes(instance) && serves && step::replacements(case, id).next().is_none())
+        || (step::passes(instance) && serves && step::replacements_in(world, id).next().is_none())
 }
 
 fn s11_attempts(case: &Case, findings: &mut Findings) {

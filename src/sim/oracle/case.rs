@@ -12,7 +12,7 @@ use super::journal::Books;
 use super::lives::Lives;
 use super::replace::Creation;
 use super::resume::Resumption;
-use super::{HOUR, LOOK_AGE_MAX, breaker, step};
+use super::{HOUR, LOOK_AGE_MAX, breaker, caps, step};
 use crate::sim::world::api::{Answer, ApiError, Operation, Refusal, Request, Response};
 use crate::sim::world::{Instance, State, World, earlier};
 
@@ -100,8 +100,8 @@ pub(super) struct Memory {
     pub(super) meltdowns: Meltdowns,
     /// When a mutation of the instance last took effect.
     pub(super) own_writes: BTreeMap<String, Timestamp>,
-    /// Instances that the controller has disrupted, or launched another one for.
-    pub(super) repairs: BTreeSet<String>,
+    /// Instances that the controller has disrupted, or launched another one for; and whether that has shown since.
+    pub(super) repairs: BTreeMap<String, bool>,
     /// Life: when the pause parameter was last read, and whether that told anything.
     pub(super) pause_reads: BTreeMap<u32, (Timestamp, bool)>,
     /// When the controller last started an instance that a person had stopped.
@@ -126,7 +126,8 @@ pub(super) struct Memory {
 impl Memory {
     /// A mutation that disrupts or launches arrives; it concerns these.
     pub(super) fn begun(&mut self, ids: &[&str]) {
-        self.repairs.extend(ids.iter().map(|id| (*id).to_owned()));
+        self.repairs
+            .extend(ids.iter().map(|id| ((*id).to_owned(), false)));
     }
 
     /// A mutation arrives.
@@ -228,9 +229,12 @@ impl Memory {
 
     /// Follow what became of the latest starts.
     pub(super) fn observe(&mut self, world: &World, since: Timestamp) {
-        // One that is gone, or marked as replaced, is over for good: whoever takes the mark off again begins no repair.
-        let goes_on = |id: &String| world.instance(id).is_some_and(|i| !step::is_out(i));
-        self.repairs.retain(goes_on);
+        // Over once everything is whole again: what befalls the instance later is another repair's business.
+        self.repairs.retain(|id, has_shown| {
+            let is_whole = caps::is_whole(world, id);
+            *has_shown |= !is_whole;
+            !is_whole || !*has_shown
+        });
         for (id, attempts) in &mut self.attempts {
             let Some(last) = attempts.back_mut().filter(|a| !a.is_over) else {
                 continue;

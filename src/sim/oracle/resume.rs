@@ -40,15 +40,17 @@ pub(super) struct Resumption {
 struct Sent {
     at: Timestamp,
     instance: String,
-    /// What was asked for: the action, and of targets the group.
+    /// What was asked for: the action, of targets the group, and of launches the token: each candidate has its own.
     what: (&'static str, Option<String>),
     /// How many it named.
     batch: usize,
 }
 
 fn asked_for(arrival: &Arrival) -> (&'static str, Option<String>) {
-    let group = step::param(arrival.params, "TargetGroupArn");
-    (arrival.request.operation.name(), group.map(str::to_owned))
+    let which = ["TargetGroupArn", "ClientToken"]
+        .iter()
+        .find_map(|key| step::param(arrival.params, key));
+    (arrival.request.operation.name(), which.map(str::to_owned))
 }
 
 impl Resumption {

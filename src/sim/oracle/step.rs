@@ -127,7 +127,11 @@ pub(super) fn place<'a>(case: &Case<'a>, instance: &'a Instance) -> Option<(&'a 
 
 /// The living instances that were launched in this one's place.
 pub(super) fn replacements<'a>(case: &Case<'a>, old: &'a str) -> impl Iterator<Item = &'a Instance> {
-    let living = case.world().instances().filter(|i| !is_gone(i));
+    replacements_in(case.world(), old)
+}
+
+pub(super) fn replacements_in<'a>(world: &'a World, old: &'a str) -> impl Iterator<Item = &'a Instance> {
+    let living = world.instances().filter(|i| !is_gone(i));
     living
         .filter(move |i| i.tag(REPLACES) == Some(old))
         .map(AsRef::as_ref)

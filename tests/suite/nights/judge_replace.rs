@@ -8,7 +8,7 @@ use super::fleet::{Fleet, Group, Kind, Select, Service, Slot, group_name, servic
 use super::judge::is_paused;
 use super::meddle::Meddler;
 use super::newcomers::{REPLACES, newest};
-use super::night::Night;
+use super::night::{Disturbance, Night, Tag, What};
 use super::process::Process;
 use super::replacing::Source;
 use jiff::Timestamp;
@@ -30,6 +30,7 @@ pub fn unfinished(stage: &Stage, meddler: &Meddler, process: &Process, night: &N
         stage,
         process,
         fleet: &night.fleet,
+        disturbances: &night.disturbances,
         declared: &declared,
         instances: &instances,
         launches: calls.iter().filter(|call| call.action == "RunInstances").count(),
@@ -50,6 +51,7 @@ struct End<'a> {
     stage: &'a Stage,
     process: &'a Process,
     fleet: &'a Fleet,
+    disturbances: &'a [Disturbance],
     declared: &'a Declared,
     instances: &'a [Instance],
     launches: usize,
@@ -215,8 +217,17 @@ impl End<'_> {
         });
         let ids = own.map(|(n, _)| (n, Fleet::id(n)));
         let has_heir = |n: usize| self.stage.cloud.world(|world| newest(world, n).is_some());
+        // What somebody has marked as replaced is missed by nobody.
+        let was_marked = |n: usize| {
+            self.disturbances
+                .iter()
+                .any(|one| matches!(&one.what, What::Retag { server, tag: Tag::Retired, .. } if *server == n))
+        };
         ids.filter(|(n, id)| {
-            !self.instance(id).is_some_and(is_alive) && !self.process.cannot_clone(id) && !has_heir(*n)
+            !was_marked(*n)
+                && !self.instance(id).is_some_and(is_alive)
+                && !self.process.cannot_clone(id)
+                && !has_heir(*n)
         })
         .map(|(_, id)| id)
         .collect()

@@ -15,8 +15,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const SEEDS_IN_CI: u64 = 200;
-/// Nights that are known to be bad, with what is wrong. One that turns good is to be taken off.
-const KNOWN_BAD: [(u64, &str); 2] = [(35, "S11 Caps"), (184, "L6 One alert")];
 /// So many nights reach every premise that can be reached at all.
 const ENOUGH_FOR_PREMISES: u64 = 200;
 /// Nights in which less is repaired, on average, prove little.
@@ -142,7 +140,7 @@ fn every_night_ends_well() {
                         return;
                     }
                     let report = run_checked(&ask, seed);
-                    lock(&sum).add(seed, &ask, expected(&ask, seed, report));
+                    lock(&sum).add(seed, &ask, report);
                 }
             });
         }
@@ -191,26 +189,6 @@ impl Sum {
             self.bad.push((seed, report));
         }
     }
-}
-
-/// A night that is known to be bad is none the less; one that is no more is bad for that.
-fn expected(ask: &Ask, seed: u64, mut report: Report) -> Report {
-    let known = KNOWN_BAD.iter().find(|(bad, _)| *bad == seed);
-    let is_plain = ask.only.is_none() && ask.bug.is_none() && ask.storm.hours == 2 && !ask.alone;
-    let Some((_, why)) = known.filter(|_| is_plain) else {
-        return report;
-    };
-    match report.broken.first() {
-        Some(found) if found.contains(why) => {
-            println!("seed {seed} is known to be bad: {found}");
-            report.broken.clear();
-        }
-        None => report
-            .broken
-            .push(format!("stale: it is listed as bad ({why}), and is good")),
-        Some(_) => {}
-    }
-    report
 }
 
 /// One night; now and then twice, which must be the same.
