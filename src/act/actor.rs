@@ -31,6 +31,8 @@ pub struct Actor<'a> {
     pub pausing: &'a Pausing,
     /// The policy and the claims that are in force when it is asked; `None`: the service has been given up.
     pub in_force: &'a (dyn Fn() -> Option<(Arc<Policy>, Claims)> + Sync),
+    /// Why the account's breaker is about to open, by what has been seen by now.
+    pub tripped: &'a (dyn Fn() -> Option<String> + Sync),
     /// The policy that the steps were decided under.
     pub planned_under: &'a Policy,
     pub lease: &'a Lease,
@@ -231,6 +233,8 @@ impl Actor<'_> {
             }]));
         };
         let pauses = self.pausing.read(policy, self.env).await;
+        let mut elsewhere = self.provisions.elsewhere.clone();
+        elsewhere.breaker = elsewhere.breaker.or_else(|| (self.tripped)());
         let evidence = Evidence {
             look: &look,
             pauses: &pauses,
@@ -240,7 +244,7 @@ impl Actor<'_> {
             memory,
             planned_on: self.planned_on,
             supply: self.provisions.supply,
-            elsewhere: self.provisions.elsewhere,
+            elsewhere: &elsewhere,
             mutations_last_hour: used,
             mutations_per_hour: self.mutations_per_hour,
             now: self.env.clock.now(),

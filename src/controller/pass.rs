@@ -261,6 +261,9 @@ impl Bench<'_> {
         let used = self.mutations_last_hour().await?;
         let provisions = self.provisions(&memory).await?;
         let plan = self.decide(&memory, &record, (&pauses, used), &provisions);
+        self.rounds
+            .vitals
+            .take(service, self.account().as_ref(), &plan, &memory);
         let (mut provisions, anew) = self.fit_for(&plan, provisions).await;
         // From here until the launches of this plan are on the board nothing is waited for, so no other pass comes in between.
         let moved = provisions.elsewhere.take_over(self.others_now());
@@ -292,7 +295,9 @@ impl Bench<'_> {
         self.rounds
             .board
             .post(service, self.account().as_ref(), &plan, &memory);
-        self.rounds.vitals.take(service, self.account().as_ref(), &plan);
+        self.rounds
+            .vitals
+            .take(service, self.account().as_ref(), &plan, &memory);
         Ok(Passed {
             service: service.clone(),
             plan: Some(plan),
@@ -459,6 +464,7 @@ impl Bench<'_> {
                 let policy = fleet.policies.get(&self.policy.service).cloned()?;
                 Some((policy, fleet.claims(&self.rounds.scopes)))
             },
+            tripped: &|| self.tripped(),
             planned_under: self.policy,
             lease: &hands.lease,
             account,

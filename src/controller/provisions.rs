@@ -113,7 +113,19 @@ impl Bench<'_> {
         let account = self.account();
         let service = &self.policy.service;
         let board = &self.rounds.board;
-        board.elsewhere(service, account.as_ref(), fleet.policies.keys())
+        let mut now = board.elsewhere(service, account.as_ref(), fleet.policies.keys());
+        now.breaker = self.tripped();
+        now
+    }
+
+    /// Why the account's breaker will open at the end of this round, by what has been seen until now.
+    pub(super) fn tripped(&self) -> Option<String> {
+        let fleet = self.rounds.in_force.now();
+        let account = self.account()?;
+        // A few services alone may be the worst of many.
+        let all_seen = self.rounds.board.has_seen(fleet.policies.keys());
+        let tripped = self.rounds.vitals.tripped(&self.rounds.config);
+        tripped.get(&account).filter(|_| all_seen).cloned().flatten()
     }
 
     async fn elsewhere(&self) -> Result<Elsewhere, RecordError> {

@@ -2,7 +2,7 @@
 
 use crate::decide::Plan;
 use crate::decide::breaker::{Breaker, Threshold, Vital, trips};
-use crate::model::{AccountId, Notice, NoticeKind, ServiceName};
+use crate::model::{AccountId, InstanceId, Notice, NoticeKind, ServiceMemory, ServiceName};
 use crate::policy::Config;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -14,12 +14,21 @@ pub struct Vitals(Mutex<BTreeMap<AccountId, BTreeMap<ServiceName, Vec<Vital>>>>)
 
 impl Vitals {
     /// Takes what a pass saw of one service.
-    pub fn take(&self, service: &ServiceName, account: Option<&AccountId>, plan: &Plan) {
+    pub fn take(
+        &self,
+        service: &ServiceName,
+        account: Option<&AccountId>,
+        plan: &Plan,
+        memory: &ServiceMemory,
+    ) {
         let Some(account) = account else { return };
         // What is idle is left alone: many such, all of them well, would make light of the rest.
         let looked_after = plan.slots.iter().filter(|slot| slot.desired == "running");
         let views = looked_after.flat_map(|slot| &slot.instances);
-        let vitals = views.filter_map(Vital::of).collect();
+        let is_shown = |id: &InstanceId| views.clone().any(|view| view.id == *id);
+        let lost = memory.lost.keys().filter(|id| !is_shown(id));
+        let lost = lost.map(|_| Vital::of_lost());
+        let vitals = views.clone().filter_map(Vital::of).chain(lost).collect();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry(account.clone())
             .or_default()

@@ -32,6 +32,15 @@ pub struct Vital {
 }
 
 impl Vital {
+    /// Of one that is terminated and in no answer any more, while its slot lacks one: where it was does not matter.
+    pub fn of_lost() -> Self {
+        Self {
+            zone: None,
+            ails: true,
+            unknown: false,
+        }
+    }
+
     /// Ailing here is stopped by AWS, missing, impaired or unhealthy; a dead image or a scheduled event is not, nor is a
     /// person's stop. `None`: what was launched a moment ago and has yet to serve is not counted at all, or a few launches would
     /// make light of what ails.
@@ -79,9 +88,10 @@ pub fn trips(vitals: &[Vital], threshold: Threshold) -> Option<String> {
     }
     let mut zones: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for vital in vitals {
-        let zone = zones
-            .entry(vital.zone.as_deref().unwrap_or("an unknown zone"))
-            .or_default();
+        let Some(zone) = vital.zone.as_deref() else {
+            continue;
+        };
+        let zone = zones.entry(zone).or_default();
         zone.0 += 1;
         zone.1 += usize::from(vital.ails);
     }
@@ -101,7 +111,10 @@ pub struct Breaker {
 pub struct Open {
     pub since: Timestamp,
     pub why: String,
-    /// How long it has been below the threshold in a row.
+    /// The latest pass saw it below its threshold.
+    #[serde(default)]
+    pub is_below: bool,
+    /// How long it has been below the threshold in a row, from the first pass that saw it there.
     pub below_for: Duration,
 }
 
@@ -110,19 +123,18 @@ impl Breaker {
     pub fn after(&self, tripped: Option<String>, elapsed: Duration, now: Timestamp) -> Self {
         let open = match (&self.open, tripped) {
             (None, None) => None,
-            (None, Some(why)) => Some(Open {
-                since: now,
+            (before, Some(why)) => Some(Open {
+                since: before.as_ref().map_or(now, |open| open.since),
                 why,
-                below_for: Duration::ZERO,
-            }),
-            (Some(open), Some(why)) => Some(Open {
-                since: open.since,
-                why,
+                is_below: false,
                 below_for: Duration::ZERO,
             }),
             (Some(open), None) => {
-                let below_for = open.below_for.saturating_add(elapsed);
+                // When it fell below between this pass and the one before, nobody knows.
+                let counted = if open.is_below { elapsed } else { Duration::ZERO };
+                let below_for = open.below_for.saturating_add(counted);
                 (below_for < CLOSES_AFTER).then(|| Open {
+                    is_below: true,
                     below_for,
                     ..open.clone()
                 })
@@ -181,10 +193,12 @@ mod tests {
         let why = || Some("3 of 10".to_owned());
         let minutes = |n: u64| Duration::from_secs(60 * n);
         let open = Breaker::default().after(why(), minutes(1), at);
-        let below = open.after(None, minutes(9), at);
+        let below = open.after(None, minutes(20), at).after(None, minutes(9), at);
         assert_eq!(below.open.as_ref().map(|open| open.since), Some(at));
         let again = below.after(why(), minutes(1), at);
-        let below = again.after(None, minutes(9), at);
+        let below = again.after(None, minutes(20), at);
+        assert!(below.open.is_some(), "it may have fallen below a moment ago");
+        let below = below.after(None, minutes(9), at);
         assert!(below.open.is_some(), "being below starts anew");
         assert!(below.after(None, minutes(1), at).open.is_none());
     }

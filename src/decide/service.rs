@@ -85,6 +85,7 @@ impl Elsewhere {
     /// Takes over what other services are at, as `now` has it. Returns whether that is something else than was known.
     pub fn take_over(&mut self, now: Self) -> bool {
         let fresh = Self {
+            breaker: self.breaker.clone().or(now.breaker),
             replacing: now.replacing,
             launched: now.launched,
             queue: now.queue,

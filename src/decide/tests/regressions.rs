@@ -368,3 +368,58 @@ fn a_wait_that_is_nearly_over_is_not_looked_at_every_second() {
     night.pass_time(10);
     assert_eq!(started(&night.plan()), [GREEN]);
 }
+
+#[test]
+fn what_awaits_nothing_is_looked_at_no_more_often_than_what_is_well() {
+    let quiet = Night::of(tis("")).plan().next_check;
+    // Started, and ill for longer than it has to boot: no start can help any more.
+    let mut ill = Night::of(tis(""));
+    ill.stop(GREEN, "Server.ScheduledStop");
+    ill.act_accepted();
+    ill.up(GREEN);
+    ill.set_target(GREEN, TargetState::Unhealthy, Some("Target.Timeout"));
+    for _ in 0..15 {
+        ill.pass_time(60);
+        ill.plan();
+    }
+    // Stopped, in a slot that is idle since.
+    let mut idle = Night::of(tis(""));
+    idle.stop(GREEN, "Client.UserInitiatedShutdown");
+    idle.plan();
+    let slot = idle.policy.slots.get_mut(&SlotName::from("green")).unwrap();
+    slot.state = crate::policy::SlotState::Stopped;
+    for mut night in [ill, idle] {
+        night.pass_time(60);
+        let since = quiet.duration_since("2026-11-11T04:00:00Z".parse().unwrap());
+        let plan = night.plan();
+        assert_eq!(plan.steps, []);
+        assert_eq!(
+            plan.next_check.duration_since(night.now),
+            since,
+            "{:#?}",
+            plan.slots
+        );
+    }
+}
+
+#[test]
+fn launches_that_failed_in_its_place_keep_nobody_from_starting_it() {
+    let mut night = Night::of(tis("limits: { attempts: 2, attempts_per_day: 2 }"));
+    night.plan();
+    let memory = night.memory.instances.get_mut(&InstanceId::from(GREEN)).unwrap();
+    memory.failed_launches = vec![night.now; 2];
+    night.stop(GREEN, "Server.ScheduledStop");
+    night.pass_time(60);
+    assert_eq!(started(&night.act_accepted()), [GREEN]);
+    // The first start of the day does not hold; the second one is still allowed.
+    night.up(GREEN);
+    night.pass_time(60);
+    night.plan();
+    night.stop(GREEN, "Server.ScheduledStop");
+    let mut again = Vec::new();
+    for _ in 0..10 {
+        night.pass_time(60);
+        again.extend(started(&night.act_accepted()).into_iter().map(str::to_owned));
+    }
+    assert_eq!(again.first().map(String::as_str), Some(GREEN));
+}

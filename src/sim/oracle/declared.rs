@@ -79,6 +79,8 @@ pub struct Service {
     pub max_concurrent: usize,
     /// `limits.min_healthy`.
     pub min_healthy: usize,
+    /// `limits.cooldown`.
+    pub cooldown: Duration,
     /// What else `heal` allows.
     pub heal: Heal,
     /// `replace.keep` and `replace.retain`; `None`: nothing is ever launched.
@@ -178,6 +180,7 @@ impl Service {
             attempts_per_day: 6,
             max_concurrent: 1,
             min_healthy: 1,
+            cooldown: 2 * MINUTE,
             heal: Heal::default(),
             replace: None,
             channel: None,

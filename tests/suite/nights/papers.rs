@@ -164,6 +164,7 @@ pub fn declared(fleet: &Fleet, number: usize, service: &Service) -> oracle::Serv
         attempts_per_day: count(service.attempts_per_day),
         max_concurrent: 1,
         min_healthy: 1,
+        cooldown: Duration::from_secs(service.cooldown_s.into()),
         // This version does nothing about any other ailment.
         heal: oracle::Heal {
             image_gone: after(|replace| replace.image_gone_s),
