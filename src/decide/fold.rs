@@ -239,6 +239,24 @@ fn forgive(memory: &mut ServiceMemory, seen: &Seen<'_>) {
     }
 }
 
+fn new_to_the_journal(slot: &SlotName, now: Timestamp) -> InstanceMemory {
+    InstanceMemory {
+        slot: slot.clone(),
+        first_seen: now,
+        last_seen: now,
+        was_up: false,
+        timers: BTreeMap::new(),
+        ok_looks: 0,
+        last_in_traffic: None,
+        operator_stops_undone: Vec::new(),
+        failed_attempts: Vec::new(),
+        failed_launches: Vec::new(),
+        registration: None,
+        put_down: false,
+        absent: None,
+    }
+}
+
 fn remember_instance(
     memory: &mut ServiceMemory,
     slot: &SlotName,
@@ -250,21 +268,7 @@ fn remember_instance(
     let entry = memory
         .instances
         .entry(instance.id.clone())
-        .or_insert_with(|| InstanceMemory {
-            slot: slot.clone(),
-            first_seen: tick.now,
-            last_seen: tick.now,
-            was_up: false,
-            timers: BTreeMap::new(),
-            ok_looks: 0,
-            last_in_traffic: None,
-            operator_stops_undone: Vec::new(),
-            failed_attempts: Vec::new(),
-            failed_launches: Vec::new(),
-            registration: None,
-            put_down: false,
-            absent: None,
-        });
+        .or_insert_with(|| new_to_the_journal(slot, tick.now));
     entry.slot = slot.clone();
     entry.last_seen = tick.now;
     entry.absent = None;

@@ -23,21 +23,13 @@ const UNKNOWN_PERCENT: usize = 25;
 /// A zone with fewer managed instances opens nothing by itself.
 const LEAST_IN_ZONE: usize = 3;
 
-/// A pass over what a look has shown takes no longer; what is sent meanwhile was decided before anybody could know.
-const PASS: Duration = Duration::from_secs(5);
-
-/// Account: when a look first and last came while too much of it ailed.
-pub(super) type Meltdowns = BTreeMap<String, (Timestamp, Timestamp)>;
+/// Account: when a look last came while too much of it ailed.
+pub(super) type Meltdowns = BTreeMap<String, Timestamp>;
 
 /// The controller was shown instances.
 pub(super) fn shown(meltdowns: &mut Meltdowns, declared: &Declared, sight: &Sight) {
     if melts(declared, sight).is_some() {
-        let now = sight.world.now();
-        let (first, last) = meltdowns.entry(sight.account.to_owned()).or_insert((now, now));
-        if later(*last, HOLDS) < now {
-            *first = now;
-        }
-        *last = now;
+        meltdowns.insert(sight.account.to_owned(), sight.world.now());
     }
 }
 
@@ -162,9 +154,7 @@ pub(super) fn s12_breaker(case: &Case, findings: &mut Findings) {
     }
     let account = &case.arrival.request.caller.account;
     let seen = case.memory.meltdowns.get(account);
-    let sent = case.arrival.sent;
-    let is_known = seen.is_some_and(|(first, _)| later(*first, PASS) < sent);
-    let holds = seen.filter(|(_, last)| sent <= later(*last, HOLDS));
+    let holds = seen.filter(|at| case.arrival.sent <= later(**at, HOLDS));
     let sight = Sight {
         world: case.world(),
         account,
@@ -173,7 +163,7 @@ pub(super) fn s12_breaker(case: &Case, findings: &mut Findings) {
         life: case.arrival.incarnation,
     };
     let now = melts(case.declared, &sight);
-    findings.require(!is_known || (holds.is_none() && now.is_none()), || {
+    findings.require(holds.is_none() && now.is_none(), || {
         let name = case.operation().name();
         format!("{name} while the breaker of {account} is open; it last melted at {seen:?}; now {now:?}")
     });
