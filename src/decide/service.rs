@@ -161,7 +161,12 @@ fn standing_pauses(input: &Input<'_>, judged: &[JudgedSlot<'_>]) -> Vec<Pause> {
 pub fn remember_findings(memory: &ServiceMemory, plan: &Plan, same_look: bool) -> ServiceMemory {
     let mut after = memory.clone();
     if plan.gaps.is_empty() {
-        after.standing.clear();
+        // Nor is what a listing leaves out for a moment well for that.
+        let hidden = memory.instances.iter().filter(|(_, one)| one.absent.is_some());
+        let hidden: Vec<&str> = hidden.map(|(id, _)| id.as_str()).collect();
+        after
+            .standing
+            .retain(|key, _| hidden.iter().any(|id| key.contains(id)));
     }
     for finding in &plan.findings {
         let known = memory.standing.get(&finding.key).copied();

@@ -423,3 +423,24 @@ fn launches_that_failed_in_its_place_keep_nobody_from_starting_it() {
     }
     assert_eq!(again.first().map(String::as_str), Some(GREEN));
 }
+
+#[test]
+fn what_a_listing_leaves_out_for_a_moment_is_no_news_when_it_is_back() {
+    let mut night = Night::of(tis(""));
+    night.image = Some(ImageState::Deregistered);
+    let told = |plan: &Plan| -> BTreeSet<String> {
+        let of_green = plan.notices.iter().filter(|notice| notice.title.contains(GREEN));
+        of_green.map(|notice| notice.key.clone()).collect()
+    };
+    let before = told(&night.plan());
+    assert!(!before.is_empty());
+    let green = night.instance(GREEN).clone();
+    night.instances.retain(|instance| instance.id.as_str() != GREEN);
+    for _ in 0..3 {
+        night.pass_time(60);
+        night.plan();
+    }
+    night.instances.push(green);
+    night.pass_time(60);
+    assert_eq!(told(&night.plan()), before);
+}

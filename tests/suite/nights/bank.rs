@@ -1,5 +1,5 @@
-//! Proof that the oracles see: each deliberate bug is switched on for ordinary nights, the same that must be good without
-//! it, until one of them is bad.
+//! Proof that the oracles see: each deliberate bug, those of [`NOT_NOTICED`] aside, is switched on for ordinary nights, the
+//! same that must be good without it, until one of them is bad.
 //!
 //! No night is written for a bug. A bug that no night notices points at an oracle that is blind, or at nights that are too
 //! quiet: mend those, or, if the mistake can do no harm where it is planted, plant one that can.

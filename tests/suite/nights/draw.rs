@@ -87,7 +87,7 @@ pub fn night(seed: u64, storm: Storm) -> Night {
     let mut more = Dice::new(seed ^ OF_REPLACEMENTS);
     if more.one_in(2) {
         // A storm in which nothing else is seen whole lets nothing be replaced.
-        let thinned = more.of(&[1, 2, 4, 8]);
+        let thinned = more.of(&[1, 1, 3, 8]);
         disturbances.retain(|_| more.one_in(thinned));
         draw_replace::policies(&mut more, &mut fleet);
         settings.mutations_per_hour = settings.mutations_per_hour.max(draw_replace::LEAST_AN_HOUR);
