@@ -12,18 +12,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Nights that a bug may take to be noticed.
-const SEEDS_MAX: u64 = 100;
+const SEEDS_MAX: u64 = 250;
 const STORM: Storm = Storm { hours: 2 };
 /// Bugs that so many nights did not notice, or that were not hunted to the end: they are not hunted, unless they are named. To
 /// be taken off as the nights get denser.
 const NOT_NOTICED: &[Mutant] = &[
     Mutant::BatchIsNeverSplit,
     Mutant::UnreadableIsNotSet,
-    Mutant::FloorIsNotAsked,
-    Mutant::DisabledIsGone,
     Mutant::FailedIsLeft,
-    Mutant::PortIsLeftOut,
-    Mutant::ReplacementsAreForgotten,
 ];
 
 /// A bug and the first night that noticed it.
