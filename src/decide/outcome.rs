@@ -73,12 +73,7 @@ fn held_back(memory: &mut ServiceMemory, id: &InstanceId, start: &StartOf, why: 
         .get_mut(id)
         .filter(|incident| incident.repair == start.repair);
     if let Some(incident) = incident {
-        let earlier = incident.held_back.take();
-        incident.held_back = Some(HeldBack {
-            since: earlier.as_ref().map_or(now, |held| held.since),
-            times: earlier.map_or(1, |held| held.times.saturating_add(1)),
-            why: why.to_owned(),
-        });
+        incident.held_back = Some(HeldBack::again(incident.held_back.take(), why, now));
     }
 }
 

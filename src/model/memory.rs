@@ -299,3 +299,14 @@ pub struct HeldBack {
     /// The latest refusal, for people.
     pub why: String,
 }
+
+impl HeldBack {
+    /// Once more, after those that came before it in a row.
+    pub fn again(earlier: Option<Self>, why: &str, now: Timestamp) -> Self {
+        Self {
+            since: earlier.as_ref().map_or(now, |held| held.since),
+            times: earlier.map_or(1, |held| held.times.saturating_add(1)),
+            why: why.to_owned(),
+        }
+    }
+}

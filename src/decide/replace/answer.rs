@@ -62,12 +62,7 @@ pub(in crate::decide) fn fold_answer(
 
 /// Held back by the guard or the gate: nobody's failure, and yet nothing happens; counted, so that people are told.
 fn not_sent(one: &mut Replacement, step: &Step, why: &str, now: Timestamp) {
-    let earlier = one.held_back.take();
-    one.held_back = Some(HeldBack {
-        since: earlier.as_ref().map_or(now, |held| held.since),
-        times: earlier.map_or(1, |held| held.times.saturating_add(1)),
-        why: why.to_owned(),
-    });
+    one.held_back = Some(HeldBack::again(one.held_back.take(), why, now));
     // The old one is not on its way out as long as nothing has taken it out.
     if let Step::Deregister(target) = step
         && target.instance == one.old

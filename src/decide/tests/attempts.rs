@@ -104,6 +104,17 @@ fn launched(night: &mut Night) -> Launch {
     first
 }
 
+/// A newcomer was launched, and a look has shown that it is terminated.
+fn newcomer_ended() -> Night {
+    let mut night = overdue("");
+    launched(&mut night);
+    night.plan();
+    night.instance(NEW).state = InstanceState::Terminated;
+    night.pass_time(10);
+    night.plan();
+    night
+}
+
 #[test]
 fn what_shows_up_after_its_attempt_was_given_up_is_ended_before_anything_else_is_launched() {
     let mut night = overdue("");
@@ -134,12 +145,7 @@ fn what_shows_up_after_its_attempt_was_given_up_is_ended_before_anything_else_is
 
 #[test]
 fn what_was_gone_and_is_seen_alive_is_ended_again() {
-    let mut night = overdue("");
-    launched(&mut night);
-    night.plan();
-    night.instance(NEW).state = InstanceState::Terminated;
-    night.pass_time(10);
-    night.plan();
+    let mut night = newcomer_ended();
     let one = of_blue(&night);
     assert!(one.attempts[0].gone);
     night.instance(NEW).state = InstanceState::Running;
@@ -150,12 +156,7 @@ fn what_was_gone_and_is_seen_alive_is_ended_again() {
 
 #[test]
 fn what_a_forgiven_attempt_has_launched_is_not_taken_for_the_next_ones() {
-    let mut night = overdue("");
-    launched(&mut night);
-    night.plan();
-    night.instance(NEW).state = InstanceState::Terminated;
-    night.pass_time(10);
-    night.plan();
+    let mut night = newcomer_ended();
     night.resumed = Some(night.now);
     night.pass_time(10);
     let second = launch(&night.plan()).unwrap().clone();
