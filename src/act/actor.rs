@@ -157,7 +157,11 @@ impl Actor<'_> {
     /// The target groups that a step takes something out of.
     fn groups_of(&self, step: &Step) -> BTreeSet<TargetGroupArn> {
         match step {
-            Step::Start { .. } | Step::Launch(_) | Step::Register(_) | Step::Retire { .. } => BTreeSet::new(),
+            Step::Start { .. }
+            | Step::Launch(_)
+            | Step::Register(_)
+            | Step::KeepVolume { .. }
+            | Step::Retire { .. } => BTreeSet::new(),
             Step::Deregister(target) => BTreeSet::from([target.arn.clone()]),
             Step::Stop { instance, .. } | Step::Terminate { instance, .. } => {
                 let serves_in =

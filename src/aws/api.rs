@@ -29,6 +29,7 @@ pub enum Api {
     RunInstances,
     StopInstances,
     TerminateInstances,
+    ModifyInstanceAttribute,
     CreateTags,
     RegisterTargets,
     DeregisterTargets,
@@ -63,7 +64,7 @@ pub struct Grant {
 }
 
 impl Api {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::GetCallerIdentity,
         Self::DescribeInstances,
         Self::DescribeInstanceStatus,
@@ -87,6 +88,7 @@ impl Api {
         Self::RunInstances,
         Self::StopInstances,
         Self::TerminateInstances,
+        Self::ModifyInstanceAttribute,
         Self::CreateTags,
         Self::RegisterTargets,
         Self::DeregisterTargets,
@@ -120,6 +122,7 @@ impl Api {
             Self::RunInstances => "RunInstances",
             Self::StopInstances => "StopInstances",
             Self::TerminateInstances => "TerminateInstances",
+            Self::ModifyInstanceAttribute => "ModifyInstanceAttribute",
             Self::CreateTags => "CreateTags",
             Self::RegisterTargets => "RegisterTargets",
             Self::DeregisterTargets => "DeregisterTargets",
@@ -138,6 +141,7 @@ impl Api {
             | Self::RunInstances
             | Self::StopInstances
             | Self::TerminateInstances
+            | Self::ModifyInstanceAttribute
             | Self::CreateTags
             | Self::RegisterTargets
             | Self::DeregisterTargets => Kind::Mutation,
@@ -169,7 +173,7 @@ impl Bucket {
         let (capacity, refill_per_s) = match self {
             Self::LoadBalancing => (40.0, 10.0),
             Self::Of(Api::StartInstances | Api::RunInstances) => (5.0, 2.0),
-            Self::Of(Api::StopInstances) => (50.0, 5.0),
+            Self::Of(Api::StopInstances | Api::ModifyInstanceAttribute) => (50.0, 5.0),
             Self::Of(Api::TerminateInstances) => (100.0, 5.0),
             Self::Of(Api::CreateTags) => (100.0, 10.0),
             Self::Of(Api::PutParameter | Api::DeleteParameter) => (12.0, 3.0),

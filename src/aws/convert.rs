@@ -39,6 +39,7 @@ pub(super) fn instance(raw: &ec2::Instance, owner: Option<&str>, region: &Region
             .map(str::to_owned),
         lifecycle: lifecycle(raw.instance_lifecycle().map(|word| word.as_str())),
         root_device: root_device(raw.root_device_type().map(|word| word.as_str())),
+        root_stays: root_stays(raw),
         tags: tags(raw.tags()),
         private_ip: raw.private_ip_address().map(str::to_owned),
         public_ip: raw.public_ip_address().map(str::to_owned),
@@ -98,6 +99,14 @@ fn root_device(word: Option<&str>) -> RootDevice {
         Some("instance-store") => RootDevice::InstanceStore,
         other => RootDevice::Unknown(other.unwrap_or_default().to_owned()),
     }
+}
+
+fn root_stays(raw: &ec2::Instance) -> Option<bool> {
+    let is_root = |mapping: &&ec2::InstanceBlockDeviceMapping| {
+        mapping.device_name().is_some() && mapping.device_name() == raw.root_device_name()
+    };
+    let root = raw.block_device_mappings().iter().find(is_root)?;
+    root.ebs()?.delete_on_termination().map(|deleted| !deleted)
 }
 
 pub(super) fn tags(raw: &[ec2::Tag]) -> BTreeMap<String, String> {
@@ -231,6 +240,13 @@ pub(super) fn template(raw: &ec2::LaunchTemplateVersion) -> Option<TemplateFacts
             .find_map(|interface| interface.subnet_id())
             .map(str::to_owned),
         has_interfaces: !interfaces.is_empty(),
+        keeps: data
+            .map(|data| data.block_device_mappings())
+            .unwrap_or_default()
+            .iter()
+            .filter(|device| device.ebs().and_then(|ebs| ebs.delete_on_termination()) == Some(false))
+            .filter_map(|device| device.device_name().map(str::to_owned))
+            .collect(),
     })
 }
 

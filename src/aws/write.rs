@@ -22,7 +22,7 @@ use super::error::Request;
 use super::interceptors::{OnlyThese, Passed, SendGate};
 use crate::decide::guard::Admitted;
 use crate::model::{AwsError, InstanceId, Intent, Launch, Mutant, Region, Stamp, Step, TargetStep, tags};
-use aws_sdk_ec2::types::Tag;
+use aws_sdk_ec2::types::{EbsInstanceBlockDeviceSpecification, InstanceBlockDeviceMappingSpecification, Tag};
 use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -169,6 +169,7 @@ impl Writer {
                     .await
                     .map(accepted)
             }
+            Step::KeepVolume { instance, device, .. } => self.keep_volume(instance, device, exit).await,
             Step::Retire { instance, at, .. } => {
                 let mark = Tag::builder().key(tags::RETIRED).value(at).build();
                 let request = self
@@ -182,6 +183,30 @@ impl Writer {
                     .map(accepted)
             }
         }
+    }
+
+    async fn keep_volume(
+        &self,
+        instance: &InstanceId,
+        device: &str,
+        exit: Exit<'_>,
+    ) -> Result<Accepted, AwsError> {
+        let volume = EbsInstanceBlockDeviceSpecification::builder()
+            .delete_on_termination(false)
+            .build();
+        let mapping = InstanceBlockDeviceMappingSpecification::builder()
+            .device_name(device)
+            .ebs(volume)
+            .build();
+        let request = self
+            .ec2
+            .modify_instance_attribute()
+            .instance_id(instance.as_str())
+            .block_device_mappings(mapping)
+            .customize();
+        exit.send(instance.as_str(), request.interceptor(exit.gate()).send())
+            .await
+            .map(accepted)
     }
 
     async fn register(&self, target: &TargetStep, exit: Exit<'_>) -> Result<Accepted, AwsError> {
@@ -270,6 +295,7 @@ fn api_of(step: &Step) -> Api {
         Step::Deregister(_) => Api::DeregisterTargets,
         Step::Stop { .. } => Api::StopInstances,
         Step::Terminate { .. } => Api::TerminateInstances,
+        Step::KeepVolume { .. } => Api::ModifyInstanceAttribute,
         Step::Retire { .. } => Api::CreateTags,
     }
 }

@@ -105,6 +105,7 @@ fn word(step: &Step) -> &'static str {
         Step::Deregister(_) => "deregister",
         Step::Stop { .. } => "stop",
         Step::Terminate { .. } => "terminate",
+        Step::KeepVolume { .. } => "keep-volume",
         Step::Retire { .. } => "retire",
     }
 }

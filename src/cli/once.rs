@@ -281,6 +281,8 @@ fn done_word(operation: &str) -> &'static str {
         "DeregisterTargets" => "taken out",
         "StopInstances" => "stopped",
         "TerminateInstances" => "terminated",
+        "ModifyInstanceAttribute" => "keeps its volume",
+        "CreateTags" => "retired",
         _ => "done",
     }
 }

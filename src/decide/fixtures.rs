@@ -44,6 +44,7 @@ pub fn running(id: &str, name: &str) -> Instance {
         image: Some("ami-00000000000000001".into()),
         instance_type: Some("t3.large".into()),
         client_token: None,
+        root_stays: Some(false),
         launched_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
         lifecycle: Lifecycle::OnDemand,
         root_device: RootDevice::Ebs,

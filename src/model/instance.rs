@@ -24,6 +24,9 @@ pub struct Instance {
     pub client_token: Option<String>,
     pub lifecycle: Lifecycle,
     pub root_device: RootDevice,
+    /// Whether its EBS root volume outlives its termination; `None`: no such volume is shown, or not yet.
+    #[serde(default)]
+    pub root_stays: Option<bool>,
     pub tags: BTreeMap<String, String>,
     pub private_ip: Option<String>,
     pub public_ip: Option<String>,

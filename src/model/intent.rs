@@ -29,6 +29,13 @@ pub enum Step {
     Stop { instance: InstanceId, of: RepairOf },
     /// One TerminateInstances request.
     Terminate { instance: InstanceId, of: RepairOf },
+    /// One ModifyInstanceAttribute request: the root volume of what was launched outlives it from now on, as the old one's did.
+    KeepVolume {
+        instance: InstanceId,
+        /// `/dev/xvda`
+        device: String,
+        of: RepairOf,
+    },
     /// One CreateTags request, which marks an instance as retired: `keepgreen:retired`.
     Retire {
         instance: InstanceId,
@@ -83,6 +90,7 @@ impl Step {
             Self::Deregister(_) => "DeregisterTargets",
             Self::Stop { .. } => "StopInstances",
             Self::Terminate { .. } => "TerminateInstances",
+            Self::KeepVolume { .. } => "ModifyInstanceAttribute",
             Self::Retire { .. } => "CreateTags",
         }
     }
@@ -103,6 +111,7 @@ impl Step {
             Self::Register(target) | Self::Deregister(target) => (None, Some(&target.instance)),
             Self::Stop { instance, .. }
             | Self::Terminate { instance, .. }
+            | Self::KeepVolume { instance, .. }
             | Self::Retire { instance, .. } => (None, Some(instance)),
         };
         many.into_iter().flatten().chain(one)
@@ -127,7 +136,10 @@ impl Step {
             Self::Start { .. } => None,
             Self::Launch(launch) => Some(&launch.of),
             Self::Register(target) | Self::Deregister(target) => Some(&target.of),
-            Self::Stop { of, .. } | Self::Terminate { of, .. } | Self::Retire { of, .. } => Some(of),
+            Self::Stop { of, .. }
+            | Self::Terminate { of, .. }
+            | Self::KeepVolume { of, .. }
+            | Self::Retire { of, .. } => Some(of),
         }
     }
 

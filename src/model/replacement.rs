@@ -41,9 +41,15 @@ pub struct Replacement {
     /// Target groups that keepgreen took the old instance out of, by ARN and port: should it have to stay, it is brought back.
     #[serde(default)]
     pub taken_out: BTreeSet<(TargetGroupArn, Option<u16>)>,
+    /// Those of [`taken_out`](Self::taken_out) whose request has not been sent yet, for all that is known.
+    #[serde(default)]
+    pub unsent: BTreeSet<(TargetGroupArn, Option<u16>)>,
     /// Target groups that had no room for the new one beside the old one.
     #[serde(default)]
     pub full: BTreeSet<TargetGroupArn>,
+    /// The root device of what is launched, whose volume is to outlive it once it has the old one's place.
+    #[serde(default)]
+    pub keeps_root: Option<String>,
     /// Since when the old one has been draining, for people.
     #[serde(default)]
     pub draining_since: Option<Timestamp>,

@@ -82,6 +82,9 @@ pub struct TemplateFacts {
     pub subnet: Option<String>,
     /// It names network interfaces, beside which RunInstances takes no subnet of its own.
     pub has_interfaces: bool,
+    /// Devices whose volumes would outlive their instance: what a failed launch made would stay.
+    #[serde(default)]
+    pub keeps: BTreeSet<String>,
 }
 
 /// What a target group's and its load balancers' attributes say.

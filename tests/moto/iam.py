@@ -130,6 +130,8 @@ def needs_of(request, action):
         return needs_of_launch(request)
     if action in ("ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances", "ec2:RebootInstances"):
         return [of_instance(request, action, i) for i in request._get_param("InstanceIds", [])]
+    if action == "ec2:ModifyInstanceAttribute":
+        return [of_instance(request, action, request._get_param("InstanceId"))]
     if action == "ec2:CreateTags":
         asked = {tag["Key"]: tag["Value"] for tag in request._get_param("Tags", [])}
         needs = [of_instance(request, action, i) for i in request._get_param("Resources", [])]

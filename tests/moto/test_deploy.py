@@ -104,7 +104,12 @@ class Policies(unittest.TestCase):
         for action in ("RegisterTargets", "DeregisterTargets"):
             of_group = {"StringEquals": {"aws:ResourceTag/team": "tis"}}
             self.assertEqual(bound[f"elasticloadbalancing:{action}"], [of_group])
-        self.assertEqual(len(bound), 7)
+        # What keepgreen launched, and nothing else.
+        launched = {"StringLike": {"ec2:ResourceTag/keepgreen:replaces": "i-*"}}
+        self.assertEqual(
+            bound["ec2:ModifyInstanceAttribute"], [{"StringEquals": of_object, **launched}, launched]
+        )
+        self.assertEqual(len(bound), 8)
 
 
 class Template(LauncherTest):

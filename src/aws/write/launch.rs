@@ -107,7 +107,8 @@ fn metadata(options: &MetadataOptions) -> Option<InstanceMetadataOptionsRequest>
     Some(request.build())
 }
 
-/// The settings of the old root volume on the image's root device; its content is the image's snapshot.
+/// The settings of the old root volume on the image's root device; its content is the image's snapshot. Whatever the old one
+/// did, it ends with its instance until that has proven itself ([`crate::model::Step::KeepVolume`]): what fails leaves nothing.
 fn root(volume: &RootVolume) -> BlockDeviceMapping {
     let settings = EbsBlockDevice::builder()
         .volume_size(volume.size_gib)
@@ -117,7 +118,7 @@ fn root(volume: &RootVolume) -> BlockDeviceMapping {
         // `false` could not take the encryption of the image's snapshot away, and AWS refuses the attempt.
         .set_encrypted(volume.encrypted.then_some(true))
         .set_kms_key_id(volume.kms_key.clone().filter(|_| volume.encrypted))
-        .delete_on_termination(volume.delete_on_termination)
+        .delete_on_termination(true)
         .build();
     BlockDeviceMapping::builder()
         .device_name(&volume.device)

@@ -202,7 +202,7 @@ async fn what_the_old_one_does_not_have_is_not_asked_for() {
         ("Monitoring.Enabled", "false"),
         ("EbsOptimized", "false"),
         ("NetworkInterface.1.AssociatePublicIpAddress", "true"),
-        ("BlockDeviceMapping.1.Ebs.DeleteOnTermination", "false"),
+        ("BlockDeviceMapping.1.Ebs.DeleteOnTermination", "true"),
         // AWS refuses to be told that the snapshot's encryption is to go.
         ("BlockDeviceMapping.1.Ebs.Encrypted", ""),
         ("BlockDeviceMapping.1.Ebs.SnapshotId", ""),
@@ -380,6 +380,26 @@ async fn a_retired_instance_gets_one_tag() {
     assert_eq!(params, expected);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_is_the_volume_on_one_device_and_nothing_else_is_changed() {
+    let (asked, params) = request(keep_volume(), "<R><return>true</return></R>").await;
+    assert_eq!(asked.action, "ModifyInstanceAttribute");
+    let expected = tags(&[
+        ("InstanceId", "i-new"),
+        ("BlockDeviceMapping.1.DeviceName", "/dev/xvda"),
+        ("BlockDeviceMapping.1.Ebs.DeleteOnTermination", "false"),
+    ]);
+    assert_eq!(params, expected);
+}
+
+fn keep_volume() -> Step {
+    Step::KeepVolume {
+        instance: "i-new".into(),
+        device: "/dev/xvda".to_owned(),
+        of: of(),
+    }
+}
+
 fn every_step() -> Vec<Step> {
     vec![
         cloning(|_| {}),
@@ -393,6 +413,7 @@ fn every_step() -> Vec<Step> {
             instance: "i-old".into(),
             of: of(),
         },
+        keep_volume(),
         Step::Retire {
             instance: "i-old".into(),
             of: of(),

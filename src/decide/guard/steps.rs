@@ -36,6 +36,7 @@ pub(super) fn check(intent: &Intent, evidence: &Evidence<'_>, out: &mut Vec<Refu
         Step::Deregister(target) => case.deregister(target, out),
         Step::Stop { instance, .. } => case.put_down(instance, false, out),
         Step::Terminate { instance, .. } => case.put_down(instance, true, out),
+        Step::KeepVolume { instance, device, .. } => case.keep_volume(instance, device, out),
         Step::Retire { instance, .. } => case.retire(instance, out),
     }
 }
@@ -579,6 +580,23 @@ impl<'a> Case<'a> {
                 "S6",
                 format!("{sound} sound instances would stay; the floor is {floor}"),
             ));
+        }
+    }
+
+    /// S20: only what the repair has launched, on the device that the launch named, and only once the old one is down.
+    fn keep_volume(&self, id: &InstanceId, device: &str, out: &mut Vec<Refusal>) {
+        let (Some(one), Some(instance)) = (self.replacement(out), self.instance(id, out)) else {
+            return;
+        };
+        if one.new_instance() != Some(id) || one.keeps_root.as_deref() != Some(device) {
+            out.push(own_fault(
+                "S20",
+                format!("the volume on {device} of {id} is not this repair's to keep"),
+            ));
+        }
+        self.s17_ours_to_end(instance, out);
+        if one.put_down.is_none() {
+            self.s7_proven(one, out);
         }
     }
 

@@ -9,8 +9,8 @@ use crate::decide::fold::{LONGEST_COOLDOWN, cooldown};
 use crate::decide::outcome::LONGEST_RETRY;
 use crate::model::{
     AwsError, ErrorClass, HeldBack, Instance, InstanceId, InstanceState, Intent, Launch, LaunchAnswer,
-    LaunchEnd, Observation, Outcome, Part, Registration, Replacement, Retry, ServiceMemory, Step, TargetStep,
-    tags,
+    LaunchEnd, Observation, Outcome, Part, Registration, Replacement, Retry, ServiceMemory, Step,
+    TargetGroupArn, TargetStep, tags,
 };
 use crate::policy::Policy;
 use jiff::Timestamp;
@@ -49,6 +49,9 @@ pub(in crate::decide) fn fold_answer(
     let held_back = matches!(outcome, Outcome::NotSent { .. });
     if !held_back {
         one.held_back = None;
+        if let Some(key) = outgoing(one, &intent.step) {
+            one.unsent.remove(&key);
+        }
     }
     match outcome {
         Outcome::Failed { error } if lacks_room(one, &intent.step, error) => {}
@@ -63,14 +66,23 @@ pub(in crate::decide) fn fold_answer(
 /// Held back by the guard or the gate: nobody's failure, and yet nothing happens; counted, so that people are told.
 fn not_sent(one: &mut Replacement, step: &Step, why: &str, now: Timestamp) {
     one.held_back = Some(HeldBack::again(one.held_back.take(), why, now));
-    // The old one is not on its way out as long as nothing has taken it out.
-    if let Step::Deregister(target) = step
-        && target.instance == one.old
+    // The old one is not on its way out as long as nothing has taken it out. What an earlier request has taken out stays out,
+    // whatever a stale look made of it.
+    if let Some(key) = outgoing(one, step)
+        && one.unsent.remove(&key)
     {
-        one.taken_out.remove(&(target.arn.clone(), target.port));
+        one.taken_out.remove(&key);
         if one.taken_out.is_empty() {
             one.draining_since = None;
         }
+    }
+}
+
+/// The group and port that a step takes the old one out of.
+fn outgoing(one: &Replacement, step: &Step) -> Option<(TargetGroupArn, Option<u16>)> {
+    match step {
+        Step::Deregister(target) if target.instance == one.old => Some((target.arn.clone(), target.port)),
+        _ => None,
     }
 }
 
@@ -293,6 +305,7 @@ pub(in crate::decide) fn settle_step(
             !matches!(instance.state, InstanceState::Pending | InstanceState::Running)
         })?,
         Step::Terminate { .. } => told(seen, look, is_gone)?,
+        Step::KeepVolume { .. } => told(seen, look, |instance| instance.root_stays == Some(true))?,
         Step::Retire { .. } => told(seen, look, Instance::is_retired)?,
     };
     let (applied, not_applied) = if applied {

@@ -3,7 +3,7 @@
 
 use super::serve::{Serves, is_registered, serves};
 use super::{PROVEN_AFTER_LOOKS, is_gone, members_left, wants};
-use crate::decide::claims::Owner;
+use crate::decide::claims::{Claims, Owner};
 use crate::decide::fold::{ABSENT_FOR_GONE, DAY, LONGEST_COOLDOWN, LOOKS_FOR_ABSENCE, Seen, Tick, cooldown};
 use crate::decide::image::{ImageVerdict, image_verdict};
 use crate::decide::outcome::LONGEST_RETRY;
@@ -399,7 +399,7 @@ impl Follower<'_> {
             return None;
         }
         // Whoever took it out of the slot meanwhile has it: what serves in its place stays.
-        if is_proven && self.is_let_go(one, old) {
+        if is_proven && is_let_go(one, self.seen.claims, old) {
             return None;
         }
         if !self.is_member(one, old) {
@@ -413,12 +413,6 @@ impl Follower<'_> {
             ImageVerdict::Launchable { .. }
         );
         back.then(|| "its image is there again".to_owned())
-    }
-
-    /// It is on its way out, and belongs to no slot any more.
-    fn is_let_go(&self, one: &Replacement, old: &Instance) -> bool {
-        (one.draining_since.is_some() || one.put_down.is_some())
-            && !matches!(self.seen.claims.owner_of(old), Owner::Slot(..))
     }
 
     fn is_member(&self, one: &Replacement, old: &Instance) -> bool {
@@ -456,16 +450,15 @@ impl Follower<'_> {
             }
             return;
         }
-        let old = self.seen.look.instances.get(&one.old);
-        let old_is_gone = old.map_or_else(
-            || self.listed && (one.kind == AilmentKind::Missing || self.memory.lost.contains_key(&one.old)),
-            is_gone,
+        let is_down = is_down(
+            one,
+            self.seen.policy,
+            self.seen.claims,
+            (self.seen.look, self.memory),
         );
-        // Whoever took its tags away meanwhile took it out of the slot: there is nothing left to mark.
-        let is_retired =
-            |old: &Instance| (!terminates(self.seen.policy) && old.is_retired()) || self.is_let_go(one, old);
-        let is_down = old_is_gone || old.is_some_and(is_retired);
+        let shows = |id: &InstanceId| self.seen.look.instances.get(id);
         let put_down = one.put_down.is_some();
+        let keeps = one.keeps_root.is_some();
         let proven = |attempt: &&mut LaunchAttempt| put_down || attempt.healthy_looks >= PROVEN_AFTER_LOOKS;
         let Some(attempt) = one.attempt_mut().filter(proven) else {
             return;
@@ -473,12 +466,35 @@ impl Follower<'_> {
         let Some(new) = attempt.instance.clone().filter(|_| is_down) else {
             return;
         };
+        if keeps && shows(&new).is_none_or(|new| new.root_stays != Some(true)) {
+            return;
+        }
         attempt.end = Some(LaunchEnd::Serves { at: now });
         one.ended = Some(ReplacementEnd::Done { at: now, new });
         self.memory.rest = self.seen.policy.limits.cooldown;
         self.memory.lost.remove(&one.old);
         self.memory.incidents.remove(&one.old);
     }
+}
+
+/// The old one is gone, retired, or somebody else's: nothing is left to do with it.
+pub(super) fn is_down(
+    one: &Replacement,
+    policy: &Policy,
+    claims: &Claims,
+    (look, memory): (&Observation, &ServiceMemory),
+) -> bool {
+    let Some(old) = look.instances.get(&one.old) else {
+        let is_listed = look.coverage.gap(&Part::Instances).is_none();
+        return is_listed && (one.kind == AilmentKind::Missing || memory.lost.contains_key(&one.old));
+    };
+    is_gone(old) || (!terminates(policy) && old.is_retired()) || is_let_go(one, claims, old)
+}
+
+/// It is on its way out, and belongs to no slot any more: whoever took its tags away took it out, and nothing is left to mark.
+fn is_let_go(one: &Replacement, claims: &Claims, old: &Instance) -> bool {
+    (one.draining_since.is_some() || one.put_down.is_some())
+        && !matches!(claims.owner_of(old), Owner::Slot(..))
 }
 
 fn terminates(policy: &Policy) -> bool {

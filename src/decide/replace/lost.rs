@@ -6,8 +6,8 @@ use crate::decide::claims::Owner;
 use crate::decide::fold::{Seen, Tick};
 use crate::decide::verdict::stop_evidence;
 use crate::model::{
-    Coverage, Instance, InstanceId, InstanceState, Lost, Part, Replacement, ReplacementEnd, ServiceMemory,
-    SlotName,
+    Coverage, Instance, InstanceId, InstanceState, LaunchAttempt, LaunchEnd, Lost, Part, Replacement,
+    ReplacementEnd, ServiceMemory, SlotName,
 };
 use crate::policy::SlotState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,7 +71,7 @@ pub(in crate::decide) fn remember_lost(
             Owner::Slot(service, slot) => service != seen.policy.service || slot != lost.slot,
             _ => instance.is_retired(),
         });
-        let is_known = memory.lost.contains_key(&id) || is_replaced(memory, &id);
+        let is_known = memory.lost.contains_key(&id) || is_replaced(memory, &id) || is_launched(memory, &id);
         if lacking.contains(&lost.slot) && !alive && !is_let_go && !is_known {
             tick.advance(&mut lost.timer);
             memory.lost.insert(id, lost);
@@ -115,8 +115,14 @@ fn is_replaced(memory: &ServiceMemory, id: &InstanceId) -> bool {
     )
 }
 
-/// An attempt's own instance is that attempt's business.
+/// An attempt's own instance is that attempt's business; what never had a place is missed by nobody.
 fn is_launched(memory: &ServiceMemory, id: &InstanceId) -> bool {
-    let mut open = memory.replacements.values().filter(|one| one.is_open());
-    open.any(|one| one.launched().any(|launched| launched == id))
+    let never_served = |attempt: &LaunchAttempt| {
+        let end = attempt.end.as_ref();
+        matches!(end, Some(LaunchEnd::Failed { .. } | LaunchEnd::Abandoned { .. }))
+    };
+    memory.replacements.values().any(|one| {
+        let mut attempts = one.attempts.iter();
+        attempts.any(|of| of.instance.as_ref() == Some(id) && (one.is_open() || never_served(of)))
+    })
 }

@@ -125,6 +125,13 @@ pub(in crate::decide) fn is_gone(instance: &Instance) -> bool {
     )
 }
 
+/// The old one was taken out for it, and is no living member of its slot any more: all that is left to do is about the new one.
+pub(in crate::decide) fn has_the_place(one: &Replacement, look: &Observation, claims: &Claims) -> bool {
+    let is_member = |old: &Instance| matches!(claims.owner_of(old), Owner::Slot(..)) && !is_gone(old);
+    let is_out = one.put_down.is_some() || one.draining_since.is_some();
+    is_out && !look.instances.get(&one.old).is_some_and(is_member)
+}
+
 /// How many instances a slot has without what is being launched for it.
 pub(in crate::decide) fn members_left(
     look: &Observation,
@@ -136,11 +143,10 @@ pub(in crate::decide) fn members_left(
         Owner::Slot(service, slot) => service == look.service && slot == *name,
         _ => false,
     };
-    let launched = |id: &InstanceId| {
-        matches!(
-            role_of(replacements, id),
-            Some((Role::Incoming | Role::Leftover, _))
-        )
+    let launched = |id: &InstanceId| match role_of(replacements, id) {
+        Some((Role::Incoming, one)) => !has_the_place(one, look, claims),
+        Some((Role::Leftover, _)) => true,
+        _ => false,
     };
     look.instances
         .values()

@@ -1,5 +1,6 @@
 //! The next step of a replacement that is under way, or what it waits for.
 
+use super::follow::is_down;
 use super::need::{Proposed, Wish, breaker, choose, half_a_view, in_words, outside_of_windows};
 use super::queue::{Queued, Rank, Risk};
 use super::serve::{Serves, is_out, is_registered, serves};
@@ -400,10 +401,35 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// It has the old one's place for good: its root volume outlives it from now on, if the old one's did. Returns whether that
+    /// is left to do.
+    fn keep_volume(&mut self, new: &Instance) -> bool {
+        let Some(device) = self.one.keeps_root.clone() else {
+            return false;
+        };
+        let (memory, look) = (self.input.memory, self.input.look);
+        if !is_down(self.one, self.input.policy, self.input.claims, (look, memory)) {
+            return false;
+        }
+        match new.root_stays {
+            Some(true) => return false,
+            Some(false) => {
+                let (instance, of) = (new.id.clone(), self.of());
+                let why = format!("the root volume of {} outlives it, too", self.one.old);
+                self.step(Step::KeepVolume { instance, device, of }, why);
+            }
+            None => self.waits(format!("{}: its root volume is not to be seen", new.id)),
+        }
+        true
+    }
+
     /// It runs: into the groups, and then in the old one's place.
     fn bring_in(&mut self, attempt: &LaunchAttempt, new: &Instance) {
         let (look, id) = (self.input.look, &new.id);
         if self.one.put_down.is_some() {
+            if self.keep_volume(new) {
+                return;
+            }
             self.put_down();
             return;
         }
@@ -455,7 +481,9 @@ impl<'a> Worker<'a> {
             self.waits(format!("{id}: {why}"));
             return;
         }
-        self.hand_over(new);
+        if !self.keep_volume(new) {
+            self.hand_over(new);
+        }
     }
 
     /// The group is full: the old one gives its place up first, if the floor allows. Returns whether the place is still taken.

@@ -5,7 +5,7 @@
 use crate::decide::hold::Hold;
 use crate::decide::plan::Plan;
 use crate::model::{
-    AilmentKind, Launch, LaunchAnswer, LaunchAttempt, LaunchTry, Replacement, ServiceMemory, Step,
+    AilmentKind, Launch, LaunchAnswer, LaunchAttempt, LaunchForm, LaunchTry, Replacement, ServiceMemory, Step,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -20,7 +20,10 @@ pub fn remember_launches(memory: &ServiceMemory, plan: &Plan) -> ServiceMemory {
                 if let Some(one) = after.replacements.get_mut(&target.of.about)
                     && one.old == target.instance
                 {
-                    one.taken_out.insert((target.arn.clone(), target.port));
+                    let key = (target.arn.clone(), target.port);
+                    if one.taken_out.insert(key.clone()) {
+                        one.unsent.insert(key);
+                    }
                     one.draining_since = one.draining_since.or(Some(plan.looked_at));
                 }
             }
@@ -59,6 +62,7 @@ fn remember_launch(memory: &mut ServiceMemory, plan: &Plan, launch: &Launch, why
         .filter(is_same)
         .unwrap_or_else(|| opened(launch, kind, why, now));
     let one = memory.replacements.entry(launch.of.about.clone()).or_insert(one);
+    one.keeps_root = kept_device(launch);
     if one
         .attempt()
         .is_none_or(|attempt| attempt.number != launch.of.attempt)
@@ -86,6 +90,14 @@ fn remember_launch(memory: &mut ServiceMemory, plan: &Plan, launch: &Launch, why
     });
 }
 
+/// What a template's instances keep is said there.
+fn kept_device(launch: &Launch) -> Option<String> {
+    match &launch.form {
+        LaunchForm::Clone(of) if !of.root.delete_on_termination => Some(of.root.device.clone()),
+        LaunchForm::Clone(_) | LaunchForm::Template { .. } => None,
+    }
+}
+
 fn opened(launch: &Launch, kind: AilmentKind, why: &str, now: Timestamp) -> Replacement {
     Replacement {
         repair: launch.of.repair.clone(),
@@ -101,7 +113,9 @@ fn opened(launch: &Launch, kind: AilmentKind, why: &str, now: Timestamp) -> Repl
         quarantined: None,
         asked: std::collections::BTreeMap::new(),
         taken_out: std::collections::BTreeSet::new(),
+        unsent: std::collections::BTreeSet::new(),
         full: std::collections::BTreeSet::new(),
+        keeps_root: None,
         draining_since: None,
         put_down: None,
         held_back: None,

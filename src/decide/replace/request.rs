@@ -111,6 +111,16 @@ fn template_version(supply: &Supply) -> Result<i64, HoldReason> {
                     .to_owned(),
             ],
         }),
+        Some(Ok(facts)) if !facts.keeps.is_empty() => {
+            let devices: Vec<&str> = facts.keeps.iter().map(String::as_str).collect();
+            let devices = devices.join(", ");
+            Err(HoldReason::SupplyUnread {
+                why: vec![format!(
+                    "the launch template keeps the volume on {devices} after termination, so what a failed launch made would \
+                     stay; make a version with DeleteOnTermination, or use `launch: clone`"
+                )],
+            })
+        }
         Some(Ok(facts)) => Ok(facts.version),
         Some(Err(why)) => Err(HoldReason::SupplyUnread {
             why: vec![why.clone()],

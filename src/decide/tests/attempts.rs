@@ -155,6 +155,27 @@ fn what_was_gone_and_is_seen_alive_is_ended_again() {
 }
 
 #[test]
+fn what_never_had_a_place_is_missed_by_nobody() {
+    let mut night = newcomer_ended();
+    let one = night
+        .memory
+        .replacements
+        .get_mut(&InstanceId::from(BLUE))
+        .unwrap();
+    one.ended = Some(ReplacementEnd::Done {
+        at: night.now,
+        new: "i-0000000000000000f".into(),
+    });
+    night.instance(BLUE).state = InstanceState::Terminated;
+    night.pass_time(10);
+    night.plan();
+    assert_eq!(
+        night.memory.lost.keys().collect::<Vec<_>>(),
+        [] as [&InstanceId; 0]
+    );
+}
+
+#[test]
 fn what_a_forgiven_attempt_has_launched_is_not_taken_for_the_next_ones() {
     let mut night = newcomer_ended();
     night.resumed = Some(night.now);
@@ -304,6 +325,79 @@ fn a_removal_that_was_not_sent_does_not_drain() {
         "{:#?}",
         of_blue(&night)
     );
+}
+
+#[test]
+fn what_an_earlier_request_took_out_is_brought_back_although_its_repetition_was_not_sent() {
+    let mut night = overdue("");
+    draining(&mut night);
+    night.set_target(BLUE, TargetState::Healthy, None);
+    night.pass_time(70);
+    let again = night.act(&Outcome::NotSent {
+        why: "the floor".to_owned(),
+    });
+    let removes = |step: &Step| matches!(step, Step::Deregister(_));
+    assert_eq!(
+        of_steps(&again, removes),
+        [BLUE],
+        "a stale look has it in traffic"
+    );
+    night.targets.retain(|target| target.instance.as_str() != BLUE);
+    night.image = Some(ImageState::Available);
+    night.pass_time(10);
+    assert_eq!(
+        registered(&night.act_accepted()),
+        [BLUE],
+        "{:#?}",
+        of_blue(&night)
+    );
+}
+
+#[test]
+fn a_root_volume_outlives_the_new_one_as_it_did_the_old_one_but_not_before_that_has_its_place() {
+    let mut night = overdue("");
+    for blueprint in night.blueprints.values_mut() {
+        blueprint.root.as_mut().unwrap().delete_on_termination = false;
+    }
+    draining(&mut night);
+    let keeps = |plan: &Plan| {
+        of_steps(plan, |step| matches!(step, Step::KeepVolume { .. }))
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    night.pass_time(10);
+    assert_eq!(keeps(&night.act_accepted()), [] as [&str; 0], "it drains");
+    night.targets.retain(|target| target.instance.as_str() != BLUE);
+    night.pass_time(10);
+    assert_eq!(
+        keeps(&night.act_accepted()),
+        [] as [&str; 0],
+        "it is being stopped"
+    );
+    night.stop(BLUE, "Client.UserInitiatedShutdown");
+    night.pass_time(70);
+    assert_eq!(
+        keeps(&night.act_accepted()),
+        [] as [&str; 0],
+        "it is being marked"
+    );
+    let retired = ("keepgreen:retired".to_owned(), "now".to_owned());
+    night.instance(BLUE).tags.extend([retired]);
+    night.instance(NEW).root_stays = None;
+    night.pass_time(70);
+    assert_eq!(keeps(&night.act_accepted()), [] as [&str; 0], "not to be seen");
+    night.instance(NEW).root_stays = Some(false);
+    for _ in 0..2 {
+        night.pass_time(70);
+        assert_eq!(keeps(&night.act_accepted()), [NEW], "{:#?}", of_blue(&night));
+        assert!(of_blue(&night).is_open());
+    }
+    night.instance(NEW).root_stays = Some(true);
+    night.pass_time(10);
+    assert_eq!(night.plan().steps, []);
+    let end = &of_blue(&night).ended;
+    assert!(matches!(end, Some(ReplacementEnd::Done { .. })), "{end:?}");
 }
 
 #[test]

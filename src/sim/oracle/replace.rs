@@ -11,7 +11,9 @@ use super::case::Case;
 use super::step::{self, REPLACES, is_gone, param, place, tag_param, taken_down};
 use super::tally::Findings;
 use crate::sim::world::api::Operation;
-use crate::sim::world::{Health, Image, ImageState, Instance, State, earlier, interfaces, later, volumes};
+use crate::sim::world::{
+    Health, Image, ImageState, Instance, State, World, earlier, interfaces, later, volumes,
+};
 
 /// The repair that launched it.
 pub(super) const REPAIR: &str = "keepgreen:repair";
@@ -240,12 +242,29 @@ pub(super) fn s20_nothing_lost(case: &Case, findings: &mut Findings) {
     }
     if let Operation::TerminateInstances { ids, dry_run: false } = case.operation() {
         for instance in ids.iter().filter_map(|id| case.world().instance(id)) {
-            if instance.state != State::Terminated && !step::is_attempt(case, instance) {
+            if instance.state == State::Terminated {
+                continue;
+            }
+            if step::is_attempt(case, instance) {
+                s20_leaves_nothing(case.world(), instance, findings);
+            } else {
                 s20_terminated(case, instance, findings);
             }
         }
     }
     s20_destroyed(case, findings);
+}
+
+/// What never had its place leaves no volume.
+fn s20_leaves_nothing(world: &World, instance: &Instance, findings: &mut Findings) {
+    let id = instance.id.as_str();
+    let stays = world.volumes().find(|v| {
+        let attached = v.attachment.as_ref();
+        attached.is_some_and(|a| a.instance == id && !a.delete_on_termination)
+    });
+    findings.require(stays.is_none(), || {
+        format!("{id} is ended, and its volume {:?} stays", stays.map(|v| &v.id))
+    });
 }
 
 fn s20_terminated(case: &Case, instance: &Instance, findings: &mut Findings) {

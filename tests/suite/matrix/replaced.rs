@@ -38,6 +38,11 @@ pub const ALL: [Scenario; 2] = [
         declared,
         known_for: Duration::ZERO,
         strike: |world| {
+            let root = world
+                .instance(GREEN)
+                .map(|i| i.root_device.clone())
+                .unwrap_or_default();
+            world.set_delete_on_termination(GREEN, &root, false);
             world.deregister_image(IMAGE);
         },
         victim: GREEN,

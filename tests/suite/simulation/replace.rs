@@ -5,7 +5,7 @@ use keepgreen::sim::oracle::{Declared, Heal, Membership, Replace, Service};
 use keepgreen::sim::world::builder::incident::{self, BLUE, GREEN, IMAGE};
 use keepgreen::sim::world::builder::{ACCOUNT, ImageSpec, REGION};
 use keepgreen::sim::world::launch::ImageFault;
-use keepgreen::sim::world::{Scope, State};
+use keepgreen::sim::world::{Scope, State, World};
 use keepgreen::sim::{CrashPhase, Ended, Fault, Stage, When};
 use std::time::Duration;
 
@@ -102,6 +102,7 @@ pub fn assert_replaced(stage: &Stage, name: &str, old: &str) {
 #[test]
 fn both_are_replaced_one_after_the_other_and_the_old_ones_are_stopped_and_marked() {
     at_night_with_image(1, async |stage| {
+        stage.cloud.world(|world| outlives(world, GREEN));
         live(stage, 3).await;
         stage.cloud.world(|world| world.deregister_image(IMAGE));
         live(stage, 90).await;
@@ -114,6 +115,16 @@ fn both_are_replaced_one_after_the_other_and_the_old_ones_are_stopped_and_marked
                 assert_eq!(old.state, State::Stopped);
                 assert!(old.tag("keepgreen:retired").is_some());
             }
+            let kept = |name: &str| {
+                let new = world
+                    .instances()
+                    .find(|i| i.state == State::Running && i.tag("Name") == Some(name));
+                let id = new.unwrap().id.as_str();
+                let mut all = world.volumes().filter_map(|v| v.attachment.as_ref());
+                !all.find(|a| a.instance == id).unwrap().delete_on_termination
+            };
+            assert!(kept("tis-prod-green"), "as the old one's");
+            assert!(!kept("tis-prod-blue"), "as the old one's");
         });
         let writes = stage.cloud.calls().iter().filter(|call| call.is_write).count();
         live(stage, 120).await;
@@ -121,6 +132,12 @@ fn both_are_replaced_one_after_the_other_and_the_old_ones_are_stopped_and_marked
         assert_eq!(writes, later, "run again: nothing to do\n{}", stage.cloud.story());
         nothing_broken(stage);
     });
+}
+
+/// Its root volume is kept when it is terminated.
+fn outlives(world: &mut World, id: &str) {
+    let root = world.instance(id).unwrap().root_device.clone();
+    assert!(world.set_delete_on_termination(id, &root, false));
 }
 
 /// The image of both is gone; green, alone in one of its groups, comes first.
@@ -246,10 +263,21 @@ fn one_that_never_serves_is_ended_tried_again_and_given_up_and_the_old_one_is_no
     at_night_with_image(14, async |stage| {
         live(stage, 3).await;
         strike_green(stage);
-        stage
-            .cloud
-            .world(|world| world.break_image(GOOD_IMAGE, Some(ImageFault::NeverServes)));
+        stage.cloud.world(|world| {
+            outlives(world, GREEN);
+            world.break_image(GOOD_IMAGE, Some(ImageFault::NeverServes));
+        });
         live(stage, 180).await;
+        stage.cloud.world(|world| {
+            let mut left = world
+                .volumes()
+                .filter(|v| v.tags.contains_key("keepgreen:repair"));
+            assert_eq!(
+                left.next().map(|v| &v.id),
+                None,
+                "of what was launched nothing is left"
+            );
+        });
         assert_eq!(count(stage, "RunInstances"), 3, "{}", stage.cloud.story());
         assert_eq!(alive_in_place_of(stage, GREEN), 0, "{}", stage.cloud.story());
         let stops = stage
