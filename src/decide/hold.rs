@@ -205,6 +205,21 @@ impl HoldReason {
         )
     }
 
+    /// Whether something of it changes from look to look. What waits for a time that is known, for people, or for another repair
+    /// gets on no faster for being looked at.
+    pub fn is_in_motion(&self) -> bool {
+        matches!(
+            self,
+            Self::Starting { .. }
+                | Self::Stopping
+                | Self::Unsettled { .. }
+                | Self::Replacing { .. }
+                | Self::PartialView { .. }
+                | Self::AccountUnknown { .. }
+                | Self::FleetUnseen
+        )
+    }
+
     /// When it is worth looking again because of it; `None`: at the next interval.
     pub fn left(&self) -> Option<Duration> {
         match self {

@@ -30,6 +30,7 @@ pub(crate) mod fixtures;
 mod hold;
 mod hold_replace;
 mod image;
+mod pace;
 mod replace_findings;
 mod replace_notices;
 mod service;

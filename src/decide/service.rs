@@ -2,21 +2,21 @@
 
 use super::claims::{Claims, Owner};
 use super::floor::Floors;
-use super::fold::{LEAST_BETWEEN_LOOKS, LOOKS_FOR_ABSENCE, members, true_coverage};
+use super::fold::{LOOKS_FOR_ABSENCE, members, true_coverage};
 use super::hold::{Hold, HoldReason};
 use super::plan::{Due, InstanceView, Plan, PlannedStep, SlotView, TargetView};
 use super::remedy::{Case, Proposal, chosen, is_ours_to_start, is_respected, paused_by_tag};
 use super::replace::{self, Member, Proposed, Queued, Role, is_gone, role_of};
 use super::verdict::Health;
 use super::verdict::{Verdict, target_of, verdict};
-use super::{findings, notices};
+use super::{findings, notices, pace};
 use crate::model::{
-    AilmentKind, Blueprint, Incident, Instance, InstanceId, InstanceMemory, InstancePause, InstanceState,
-    IntentId, JournaledIntent, Mutant, Observation, Part, Pause, PauseReading, PauseScope, PauseSource,
-    ServiceMemory, SlotName, Standing, StartOf, Step, Supply, TargetStep,
+    AilmentKind, Blueprint, Instance, InstanceId, InstanceMemory, InstancePause, InstanceState, IntentId,
+    JournaledIntent, Mutant, Observation, Part, Pause, PauseReading, PauseScope, PauseSource, ServiceMemory,
+    SlotName, Standing, StartOf, Step, Supply, TargetStep,
 };
 use crate::policy::{OnOperatorStop, OnStopped, Policy, Slot, SlotState};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ pub fn decide(input: &Input<'_>) -> Plan {
     let holds = collect_holds(&judged, &proposed);
     let findings = findings::find(input, &judged, &holds, &coverage);
     let due = if steps.is_empty() {
-        due_by_time(&judged, &proposed)
+        pace::due_by_time(&judged, &proposed)
     } else {
         Due::Now
     };
@@ -116,7 +116,7 @@ pub fn decide(input: &Input<'_>) -> Plan {
         policy_version: input.policy.version.clone(),
         due,
         looked_at: input.now,
-        next_check: next_check(input, &judged, !steps.is_empty()),
+        next_check: pace::next_check(input, &judged, !steps.is_empty()),
         steps,
         holds,
         findings,
@@ -306,9 +306,10 @@ fn judge_slots<'a>(input: &Input<'a>) -> Vec<JudgedSlot<'a>> {
 /// Whether a replacement that is under way fills a place of its slot with it: the one that is let go while another one serves
 /// for it, or the one that comes for one that is lost.
 fn takes_a_place(input: &Input<'_>, instance: &Instance) -> bool {
+    let has_the_place = |one| replace::has_the_place(one, input.look, input.claims);
     match role_of(&input.memory.replacements, &instance.id) {
-        Some((Role::Outgoing, _)) => true,
-        Some((Role::Incoming, one)) => one.kind == AilmentKind::Missing,
+        Some((Role::Outgoing, one)) => !has_the_place(one),
+        Some((Role::Incoming, one)) => one.kind == AilmentKind::Missing || has_the_place(one),
         _ => false,
     }
 }
@@ -522,7 +523,7 @@ fn cap_and_batch(
         let incident = input.memory.incidents.get(id);
         incident
             .and_then(|incident| incident.retry.as_ref())
-            .is_some_and(|retry| retry.alone)
+            .is_some_and(|retry| retry.alone && !Mutant::BatchIsNeverSplit.is_on())
     };
     let (alone, together): (Vec<_>, Vec<_>) = starts.into_iter().partition(is_alone);
     let mut steps = Vec::new();
@@ -598,94 +599,6 @@ fn collect_holds(judged: &[JudgedSlot<'_>], proposed: &Proposed) -> Vec<Hold> {
         .flat_map(|slot| of_slot(&slot.view))
         .chain(of_lost)
         .collect()
-}
-
-/// Whether some instance is held back by nothing but time.
-fn due_by_time(judged: &[JudgedSlot<'_>], proposed: &Proposed) -> Due {
-    let by_time_alone = |view: &InstanceView| {
-        let startable = view.ailments.iter().any(|ailment| {
-            matches!(
-                ailment.kind,
-                AilmentKind::Stopped | AilmentKind::StoppedByOperator | AilmentKind::Deregistered
-            )
-        });
-        let mut of_start = view
-            .holds
-            .iter()
-            .filter(|hold| !concerns_another_ailment(hold))
-            .peekable();
-        startable && of_start.peek().is_some() && of_start.all(HoldReason::ends_by_time)
-    };
-    let waiting = judged
-        .iter()
-        .flat_map(|slot| &slot.view.instances)
-        .any(by_time_alone);
-    if waiting || !proposed.by_time.is_empty() {
-        Due::ByTime
-    } else {
-        Due::Nothing
-    }
-}
-
-/// A dead image or a scheduled event has its own holds, which do not keep the instance from being started.
-fn concerns_another_ailment(hold: &HoldReason) -> bool {
-    let stops = [AilmentKind::Stopped, AilmentKind::StoppedByOperator];
-    match hold {
-        HoldReason::AlertOnly { ailment } | HoldReason::NotInThisVersion { ailment, .. } => {
-            !stops.contains(ailment)
-        }
-        _ => false,
-    }
-}
-
-/// A service under repair is due every 10 s (or the interval); otherwise at the interval, or when a wait ends.
-fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: bool) -> Timestamp {
-    let views = || judged.iter().flat_map(|slot| &slot.view.instances);
-    // One that waits for an image, for capacity or for its next attempt is looked at like anything that waits.
-    let replacing = input
-        .memory
-        .replacements
-        .values()
-        .any(|one| one.is_open() && one.is_in_motion());
-    let registering = input.memory.instances.values().any(|instance| {
-        let of = instance.registration.as_ref();
-        of.is_some_and(|of| of.in_traffic_for.is_zero() && of.retry.is_none() && !of.wait.is_zero())
-    });
-    let under_repair = acts || registering || replacing || views().any(is_under_repair);
-    let soon = LEAST_BETWEEN_LOOKS.min(input.interval);
-    let mut wait = if under_repair { soon } else { input.interval };
-    let lefts = views().flat_map(|view| &view.holds);
-    for left in lefts.filter_map(HoldReason::left) {
-        // A look that comes sooner than this after the last one adds nothing to what has lasted.
-        wait = wait.min(left.max(soon));
-    }
-    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(60));
-    input.now.saturating_add(wait).unwrap_or(input.now)
-}
-
-fn is_under_repair(view: &InstanceView) -> bool {
-    let left_alone = |hold: &HoldReason| {
-        let is_standing = matches!(
-            hold,
-            HoldReason::StopRespected { .. }
-                | HoldReason::Surplus
-                | HoldReason::Spot
-                | HoldReason::InstanceStore
-                | HoldReason::UnknownLifecycle { .. }
-                | HoldReason::ScalingGroup { .. }
-        );
-        is_standing || (matches!(hold, HoldReason::AlertOnly { .. }) && !concerns_another_ailment(hold))
-    };
-    // One that runs, is ill and awaits nothing of its last start gets on no faster for being looked at.
-    let awaits_nothing = |incident: &Incident| {
-        view.state == InstanceState::Running.as_str()
-            && matches!(view.health, Health::Ailing { .. })
-            && incident.pending_attempt().is_none()
-    };
-    let goes_on = |incident: &Incident| {
-        incident.healed.is_none() && incident.quarantined.is_none() && !awaits_nothing(incident)
-    };
-    view.incident.as_ref().is_some_and(goes_on) && !view.holds.iter().any(left_alone)
 }
 
 /// Instances in this look that more than one slot claims.

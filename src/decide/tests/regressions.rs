@@ -370,6 +370,31 @@ fn a_wait_that_is_nearly_over_is_not_looked_at_every_second() {
 }
 
 #[test]
+fn a_long_wait_is_looked_at_often_only_in_its_first_minutes_and_ends_on_time() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Client.UserInitiatedShutdown");
+    let wait = |night: &mut Night| night.plan().next_check.duration_since(night.now).as_secs();
+    assert_eq!(wait(&mut night), 10);
+    night.pass_time(5 * 60);
+    assert_eq!(wait(&mut night), 60, "the grace has 10 minutes to go");
+    night.pass_time(9 * 60 + 15);
+    assert_eq!(wait(&mut night), 45, "and ends before the interval does");
+    // The account's cap is used up: nothing happens to it for the better part of an hour.
+    let mut night = Night::of(tis(""));
+    night.used = 60;
+    night.stop(GREEN, "Server.ScheduledStop");
+    for (minutes, seconds) in [(0, 10), (1, 10), (1, 60), (20, 60)] {
+        night.pass_time(60 * minutes);
+        assert_eq!(wait(&mut night), seconds);
+    }
+    night.used = 0;
+    night.pass_time(60);
+    assert_eq!(started(&night.act_accepted()), [GREEN]);
+    night.pass_time(60);
+    assert_eq!(wait(&mut night), 10, "it boots");
+}
+
+#[test]
 fn what_awaits_nothing_is_looked_at_no_more_often_than_what_is_well() {
     let quiet = Night::of(tis("")).plan().next_check;
     // Started, and ill for longer than it has to boot: no start can help any more.
