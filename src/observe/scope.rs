@@ -394,9 +394,13 @@ pub(super) fn is_foreign(image: &ImageMetadata, instance: &Instance) -> bool {
         .is_some_and(|owner| *owner != instance.account)
 }
 
-/// The target groups of services in which something does not run: a start waits for what is read of them.
+/// The target groups of services in which something is down: a start waits for what is read of them. What has ended is started
+/// by nobody, and its replacement waits for its turn.
 fn urgent_groups(asked: &[Asked<'_>], managed: &BTreeMap<InstanceId, Instance>) -> BTreeSet<String> {
-    let is_down = |instance: &Instance| instance.state != InstanceState::Running && !instance.is_retired();
+    let is_down = |instance: &Instance| {
+        use InstanceState::{Running, ShuttingDown, Terminated};
+        !matches!(instance.state, Running | ShuttingDown | Terminated) && !instance.is_retired()
+    };
     let has_one_down = |policy: &&Policy| managed.values().any(|i| is_down(i) && is_of(policy, i));
     let urgent = asked
         .iter()
@@ -416,6 +420,8 @@ async fn health(
     if !group.of_instances {
         return Ok(Arc::default());
     }
+    // A look that is to admit something else than a start keeps no start waiting.
+    let urgent = urgent && from.priority == Priority::Quiet;
     let priority = if urgent { Priority::Start } else { from.priority };
     // What is urgent takes no turn: those who have one may be waiting for the budget. The semaphore is never closed; if it
     // were, going without a turn would do no harm.

@@ -553,13 +553,15 @@ async fn the_look_before_a_mutation_has_instances_that_are_asked_for_by_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retired_instance_that_is_stopped_hurries_nobody() {
+async fn what_is_retired_or_has_ended_hurries_nobody() {
     let (fleet, policy) = tis();
     let mut retired = FleetInstance::running("i-old", "tis-blue");
     retired.state = "stopped";
     let stopped = retired.clone();
+    let mut ended = stopped.clone();
+    ended.state = "terminated";
     retired.tags.insert("keepgreen:retired".to_owned(), String::new());
-    for (instance, urgent) in [(retired, 0), (stopped, 1)] {
+    for (instance, urgent) in [(retired, 0), (stopped, 1), (ended, 0)] {
         let mut fleet = fleet.clone();
         fleet.instances.push(instance);
         let watch = Watch::over(fleet).await;
