@@ -45,22 +45,40 @@ pub(super) struct Sight<'a> {
 }
 
 impl Sight<'_> {
-    /// A look of this life has shown the state that it is in. Services are looked at in their own time.
+    /// A look of this life has shown that it ails, as it does ever since. Services are looked at in their own time: what has
+    /// befallen one of them since its latest look, the others' launches cannot know.
     fn has_shown(&self, instance: &Instance) -> bool {
-        let look = self.looks.get(&(self.life, instance.id.clone()));
-        look.is_some_and(|at| *at >= instance.state_since)
+        let Some(look) = self.looks.get(&(self.life, instance.id.clone())) else {
+            return false;
+        };
+        let since = self.from.min(*look);
+        let lives = self.world.instance_since(&instance.id, since);
+        lives.iter().all(|i| ails_by_itself(i)) || self.is_sick_since(instance, since)
+    }
+
+    /// Some group has called it unhealthy at every moment since.
+    fn is_sick_since(&self, instance: &Instance, since: Timestamp) -> bool {
+        let (id, address) = (instance.id.as_str(), instance.private_ip.as_str());
+        self.world.target_groups().any(|group| {
+            let keys = group.registered().map(|(key, ..)| key);
+            let mut own = keys.filter(|key| key.0 == id || key.0 == address);
+            own.any(|key| {
+                let all = group.health_since(key, since, self.world.now());
+                all.iter().all(|health| health.is_unhealthy())
+            })
+        })
     }
 }
 
 /// At every moment since `from`, too much of the account ailed or was unknown.
 fn melts(declared: &Declared, sight: &Sight) -> Option<String> {
     let (world, account, from) = (sight.world, sight.account, sight.from);
-    let sick = unhealthy_since(world, from);
+    let sick = unhealthy(world);
     let all_since = |instance: &Instance, holds: fn(&Instance) -> bool| {
         holds(instance) && world.instance_since(&instance.id, from).iter().all(|i| holds(i))
     };
     let ails = |i: &Instance| {
-        sick.contains(i.id.as_str()) || sick.contains(i.private_ip.as_str()) || all_since(i, ails_by_itself)
+        sick.contains(i.id.as_str()) || sick.contains(i.private_ip.as_str()) || ails_by_itself(i)
     };
     // What a replacement has launched is on its way, or its own failure: no sign of what befalls the account.
     let is_on_its_way = |i: &Arc<Instance>| step::is_attempt_in(world, i);
@@ -132,18 +150,11 @@ fn is_unknown(instance: &Instance) -> bool {
     instance.state == State::Running && step::checks(instance).contains(&CheckStatus::InsufficientData)
 }
 
-/// The targets, by id or address, that some group has called unhealthy at every moment since `from`.
-fn unhealthy_since(world: &World, from: Timestamp) -> BTreeSet<&str> {
-    let mut sick = BTreeSet::new();
-    for group in world.target_groups() {
-        let now = group.registered().filter(|(.., health)| health.is_unhealthy());
-        let lasting = now.filter(|(key, ..)| {
-            let all = group.health_since(key, from, world.now());
-            all.iter().all(|health| health.is_unhealthy())
-        });
-        sick.extend(lasting.map(|(key, ..)| key.0.as_str()));
-    }
-    sick
+/// The targets, by id or address, that some group calls unhealthy.
+fn unhealthy(world: &World) -> BTreeSet<&str> {
+    let registered = world.target_groups().flat_map(TargetGroup::registered);
+    let sick = registered.filter(|(.., health)| health.is_unhealthy());
+    sick.map(|(key, ..)| key.0.as_str()).collect()
 }
 
 /// While much of an account ails, and ten minutes longer, nothing is disrupted and nothing launched. A group all of whose

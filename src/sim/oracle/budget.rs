@@ -16,9 +16,10 @@ const SHARE: f64 = 0.25;
 const STEADY_AFTER: Duration = Duration::from_secs(600);
 /// A wait that ends a moment early, on another machine's clock, is no theft.
 const SLACK: f64 = 1.0;
+/// After the first look for a mutation it is sent within so long, or not at all: what the guard refuses is planned, and looked
+/// at, once more ten seconds later.
+const ADMITS_WITHIN: Duration = Duration::from_secs(30);
 /// Calls of one life within a minute: what a pass over the largest account needs, several times over.
-/// After the first look for a mutation it is sent within so long, or not at all.
-const ADMITS_WITHIN: Duration = Duration::from_secs(15);
 const CALLS_PER_MINUTE_MAX: usize = 3_000;
 
 /// How full a share of each of AWS's buckets is: account, region, bucket.

@@ -227,7 +227,7 @@ fn s21_reads_beyond_a_quarter_of_the_grant_are_seen_in_the_steady_state() {
                 sleep(Duration::from_millis(every_ms)).await;
             }
             // That no mutation comes of it is seen at a later call.
-            sleep(Duration::from_secs(20)).await;
+            sleep(Duration::from_secs(31)).await;
             let _ = c.ec2.describe_instance_status().max_results(5).send().await;
             c.broken()
         })
