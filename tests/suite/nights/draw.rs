@@ -184,7 +184,7 @@ impl Drawing<'_> {
 }
 
 fn settings(dice: &mut Dice) -> Settings {
-    let interval_s = match dice.below(6) {
+    let interval_s = match dice.below(10) {
         0 => 60,
         1 => dice.within(60, 300),
         _ => dice.within(120, 900),

@@ -63,7 +63,7 @@ pub fn policies(dice: &mut Dice, fleet: &mut Fleet) {
         }
     }
     for group in &mut fleet.groups {
-        group.min_healthy = dice.one_in(3).then(|| dice.of(&FLOORS));
+        group.min_healthy = dice.one_in(2).then(|| dice.of(&FLOORS));
     }
     let mut lost = 0;
     for server in &mut fleet.servers {

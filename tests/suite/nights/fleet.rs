@@ -16,6 +16,8 @@ pub const ROLE: &str = "arn:aws:iam::444455556666:role/keepgreen";
 /// The one host that every channel posts to.
 pub const HOOK: &str = "hooks.slack.test";
 pub const ZONES: usize = 3;
+/// Of where anything is replaced: every so many servers have a root volume that outlives them.
+const KEPT_EVERY: usize = 3;
 const SLOT_NAMES: [&str; 8] = ["blue", "green", "red", "grey", "black", "white", "gold", "pink"];
 
 /// Everything that is there when the night begins.
@@ -278,6 +280,11 @@ impl Fleet {
         if self.replaces() {
             for place in Place::ALL {
                 world.set_parameter(&place.scope(), PARAMETER_OF_IMAGE, &place.image(Made::Good));
+            }
+            for number in (0..self.servers.len()).step_by(KEPT_EVERY) {
+                let id = Self::id(number);
+                let root = world.instance(&id).map(|i| i.root_device.clone());
+                world.set_delete_on_termination(&id, &root.unwrap_or_default(), false);
             }
         }
     }

@@ -8,7 +8,7 @@ use super::fleet::{Fleet, Group, Kind, Select, Service, Slot, group_name, servic
 use super::judge::is_paused;
 use super::meddle::Meddler;
 use super::newcomers::{REPLACES, newest};
-use super::night::{Disturbance, Night, Tag, What};
+use super::night::{Disturbance, Edit, Night, Tag, What};
 use super::process::Process;
 use super::replacing::Source;
 use jiff::Timestamp;
@@ -151,7 +151,10 @@ impl End<'_> {
                 found.extend(dead.map(|i| format!("unfinished: {} of {name} has no image in the end", i.id)));
             }
             let lost = self.lost(number, slot);
-            let wanted = usize::try_from(slot.count).unwrap_or(usize::MAX);
+            // A slot may have been short from the beginning: what it never had, nobody can make.
+            let servers = self.fleet.servers.iter();
+            let had = servers.filter(|one| one.service == number && one.of == slot.of);
+            let wanted = usize::try_from(slot.count).unwrap_or(usize::MAX).min(had.count());
             if replace.missing_s.is_some() && !lost.is_empty() && members.len() < wanted {
                 found.push(format!(
                     "unfinished: slot {} of {name} has {} of {wanted}; lost were {}",
@@ -202,6 +205,11 @@ impl End<'_> {
 
     /// The slot's own servers that are gone, and could be made again.
     fn lost(&self, number: usize, slot: &Slot) -> Vec<String> {
+        // What was gone when the slots were swapped has no tags any more that would tell whose it is now.
+        let swaps = |one: &Disturbance| matches!(one.what, What::Edit { service, edit: Edit::Swap } if service == number);
+        if self.disturbances.iter().any(swaps) {
+            return Vec::new();
+        }
         // What ended while its slot was idle was missed by nobody.
         let mut drawn = self.fleet.services[number].slots.iter();
         if drawn.any(|one| one.of == slot.of && one.idle) {

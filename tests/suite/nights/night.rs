@@ -287,6 +287,7 @@ pub enum Action {
     StopInstances,
     TerminateInstances,
     CreateTags,
+    ModifyInstanceAttribute,
     DescribeSubnets,
     DescribeInstanceTypes,
     DescribeInstanceTypeOfferings,
@@ -319,13 +320,14 @@ impl Action {
     ];
 
     /// What each replacement changes, in this order.
-    pub const OF_A_REPLACEMENT: [Action; 6] = [
+    pub const OF_A_REPLACEMENT: [Action; 7] = [
         Self::RunInstances,
         Self::RegisterTargets,
         Self::DeregisterTargets,
         Self::StopInstances,
         Self::TerminateInstances,
         Self::CreateTags,
+        Self::ModifyInstanceAttribute,
     ];
 
     /// What a replacement has to know besides.

@@ -9,7 +9,7 @@ use super::run::{Report, run, without_reads};
 use super::shrink::shrink;
 use keepgreen::model::Mutant;
 use keepgreen::sim::oracle::awaits;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,9 +20,11 @@ const ENOUGH_FOR_PREMISES: u64 = 200;
 /// Nights in which less is repaired, on average, prove little.
 const REPAIRS_A_NIGHT: usize = 5;
 /// Every so many seeds, one is run twice and must come out the same.
-const TWICE_EVERY: u64 = 25;
+const TWICE_EVERY: u64 = 50;
 /// After so many bad nights the rest is not run: they are likely to say the same.
 const MOST_BAD: usize = 5;
+/// So many are named.
+const CHATTIEST: usize = 12;
 const STORY_LINES: usize = 20_000;
 
 /// What is asked for.
@@ -115,6 +117,8 @@ struct Sum {
     repairs: usize,
     lives: u64,
     premises: BTreeMap<&'static str, u64>,
+    /// Calls and seeds of the nights with the most calls, which take the most time.
+    chattiest: BTreeSet<(usize, u64)>,
     bad: Vec<(u64, Report)>,
 }
 
@@ -156,6 +160,7 @@ fn every_night_ends_well() {
         sum.repairs,
         sum.lives
     );
+    println!("most calls, and the seed: {:?}", sum.chattiest);
     let mut bad = sum.bad;
     bad.sort_by_key(|(seed, _)| *seed);
     if let Some((seed, report)) = bad.first() {
@@ -184,6 +189,10 @@ impl Sum {
         self.repairs += report.repairs;
         self.lives += u64::from(report.lives);
         awaits::add(&mut self.premises, &report.premises);
+        self.chattiest.insert((report.calls, seed));
+        if self.chattiest.len() > CHATTIEST {
+            self.chattiest.pop_first();
+        }
         if !report.broken.is_empty() {
             println!("seed {seed} is a bad night: {}", report.broken.join("\n    "));
             self.bad.push((seed, report));
