@@ -435,6 +435,16 @@ fn follow_incident(
         });
         incident.wait = incident.wait.saturating_sub(tick.elapsed);
         incident.healthy_for = Duration::ZERO;
+        // Started and stopped by others, both since the last look: this is another stop, of which nobody has been told.
+        if incident.pending_attempt().is_none()
+            && incident.healed.is_none()
+            && was_launched_since(instance, incident.launched_at)
+        {
+            incident.relapses = incident.relapses.saturating_add(1);
+            if let Some(entry) = memory.instances.get_mut(&instance.id) {
+                entry.timers.insert(stop.kind, tick.tick_or_start(None));
+            }
+        }
         let never_showed = judge_attempt_of_stopped(incident, instance, stop, tick);
         if incident.healed.take().is_some() {
             incident.relapses = incident.relapses.saturating_add(1);

@@ -395,7 +395,9 @@ impl Follower<'_> {
         let is_proven = one
             .attempt()
             .is_some_and(|attempt| attempt.healthy_looks >= PROVEN_AFTER_LOOKS);
-        if old.is_retired() && (one.draining_since.is_some() || is_proven) {
+        // Or by a person, who wants no other one in its place than what is on its way there.
+        let comes = one.attempt().is_some() && !terminates(policy);
+        if old.is_retired() && (one.draining_since.is_some() || is_proven || comes) {
             return None;
         }
         // Whoever took it out of the slot meanwhile has it: what serves in its place stays.

@@ -176,6 +176,21 @@ fn what_never_had_a_place_is_missed_by_nobody() {
 }
 
 #[test]
+fn one_that_a_person_marks_as_retired_leaves_its_place_to_what_is_on_its_way() {
+    let mut night = overdue("");
+    launched(&mut night);
+    let retired = ("keepgreen:retired".to_owned(), "by hand".to_owned());
+    night.instance(BLUE).tags.extend([retired]);
+    night.targets.push(target(NEW, TargetState::Healthy, None));
+    for _ in 0..6 {
+        night.pass_time(10);
+        assert_eq!(terminated(&night.plan()), [] as [&str; 0]);
+    }
+    let end = &of_blue(&night).ended;
+    assert!(matches!(end, Some(ReplacementEnd::Done { .. })), "{end:?}");
+}
+
+#[test]
 fn what_a_forgiven_attempt_has_launched_is_not_taken_for_the_next_ones() {
     let mut night = newcomer_ended();
     night.resumed = Some(night.now);

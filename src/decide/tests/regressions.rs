@@ -260,6 +260,27 @@ fn a_person_who_stops_it_again_between_two_looks_is_respected() {
 }
 
 #[test]
+fn a_stop_after_a_start_that_no_look_has_shown_has_a_grace_of_its_own() {
+    let mut night = Night::of(tis(""));
+    night.stop(GREEN, "Client.UserInitiatedShutdown");
+    night.plan();
+    night.pass_time(14 * 60);
+    night.plan();
+    night.instance(GREEN).launched_at = Some(night.stamp().wall);
+    for _ in 0..14 {
+        night.pass_time(60);
+        assert_eq!(night.plan().steps, []);
+    }
+    for _ in 0..48 {
+        night.pass_time(60);
+        if started(&night.plan()) == [GREEN] {
+            return;
+        }
+    }
+    panic!("it is started after the longest grace there is");
+}
+
+#[test]
 fn a_second_stop_is_respected_after_the_instance_was_not_seen_for_a_while() {
     let mut night = operators_stop_accepted_start();
     let green = night.instance(GREEN).clone();
