@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::case::{Case, was_stopped_by_person};
+use super::case::{Case, is_by_person, was_stopped_by_person};
 use super::declared::Declared;
 use super::step::{self, disrupted, is_impaired, lost_targets};
 use super::tally::Findings;
@@ -131,8 +131,12 @@ fn is_missed(world: &World, declared: &Declared, instance: &Instance) -> bool {
     let Some((service, slot)) = declared.owner_of(instance) else {
         return false;
     };
+    // Launched while the old one was still there, and the old one ended at somebody's word since: it has served, whatever it
+    // does by now.
+    let has_served = |i: &Instance| i.launch_time < instance.state_since && is_by_person(instance);
     let has_its_place = |i: &Arc<Instance>| {
-        i.tag(step::REPLACES) == Some(&instance.id) && !step::is_gone(i) && !step::is_attempt_in(world, i)
+        let is_its = i.tag(step::REPLACES) == Some(&instance.id) && !step::is_gone(i);
+        is_its && (has_served(i) || !step::is_attempt_in(world, i))
     };
     if world.instances().any(has_its_place) {
         return false;

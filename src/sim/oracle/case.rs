@@ -265,7 +265,7 @@ pub(super) fn was_stopped_by_person(instance: &Instance) -> bool {
 }
 
 /// A person is the reason for its state.
-fn is_by_person(instance: &Instance) -> bool {
+pub(super) fn is_by_person(instance: &Instance) -> bool {
     let code = instance.reason.as_ref().map_or("", |reason| reason.code.as_str());
     code.starts_with("Client.UserInitiated")
 }

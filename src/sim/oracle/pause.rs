@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::case::Case;
+use super::{LOOK_AGE_MAX, step};
 use crate::sim::world::{Instance, Parameter, later};
 
 /// The tag that pauses an instance.
@@ -51,7 +52,15 @@ pub(super) fn readable_since(case: &Case, instance: &Instance) -> Option<Readabl
             );
         }
     }
-    if let Some(tag) = instance.tags.get(TAG).filter(|_| tag_holds(instance, case.now())) {
+    let shown = case
+        .memory
+        .looks
+        .get(&(case.arrival.incarnation, instance.id.clone()));
+    // What has ended and is in no answer any more has no tags that anybody could read.
+    let is_shown =
+        !step::is_gone(instance) || shown.is_some_and(|at| later(*at, LOOK_AGE_MAX) >= case.arrival.sent);
+    let holds = |_: &&_| is_shown && tag_holds(instance, case.now());
+    if let Some(tag) = instance.tags.get(TAG).filter(holds) {
         found.push(Readable {
             source: format!("tag {TAG}"),
             since: tag.since,
