@@ -9,6 +9,10 @@ use super::night::{
 use super::replacing::Made;
 use keepgreen::sim::CrashPhase;
 
+/// What complete listings leave out for 15 minutes passes for gone, and its slot gets another one. No longer absence of what lives
+/// has been reported of EC2.
+const LONGEST_HIDDEN_S: u32 = 840;
+
 /// A class of disturbances, enabled or not for a whole night.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -367,7 +371,10 @@ fn denied(dice: &mut Dice) -> Action {
 
 fn staleness(dice: &mut Dice, server: usize, lasts_s: u32) -> What {
     match dice.below(3) {
-        0 => What::Hide { server, lasts_s },
+        0 => What::Hide {
+            server,
+            lasts_s: lasts_s.min(LONGEST_HIDDEN_S),
+        },
         1 => What::Stale {
             reads_s: 0,
             own_writes_s: dice.span(1, 300),

@@ -225,11 +225,11 @@ impl End<'_> {
         });
         let ids = own.map(|(n, _)| (n, Fleet::id(n)));
         let has_heir = |n: usize| self.stage.cloud.world(|world| newest(world, n).is_some());
-        // What somebody has marked as replaced is missed by nobody.
+        // What somebody has marked as replaced, or taken out of its slot, is missed by nobody.
         let was_marked = |n: usize| {
             self.disturbances
                 .iter()
-                .any(|one| matches!(&one.what, What::Retag { server, tag: Tag::Retired, .. } if *server == n))
+                .any(|one| matches!(&one.what, What::Retag { server, tag: Tag::Retired | Tag::Lost, .. } if *server == n))
         };
         ids.filter(|(n, id)| {
             !was_marked(*n)

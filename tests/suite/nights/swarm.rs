@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-const SEEDS_IN_CI: u64 = 200;
+const SEEDS_IN_CI: u64 = 1000;
 /// So many nights reach every premise that can be reached at all.
 const ENOUGH_FOR_PREMISES: u64 = 200;
 /// Nights in which less is repaired, on average, prove little.
