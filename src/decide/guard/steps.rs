@@ -6,7 +6,7 @@ use crate::decide::claims::Owner;
 use crate::decide::floor::may_take_out;
 use crate::decide::fold::{LOOKS_FOR_ABSENCE, true_coverage};
 use crate::decide::image::{ImageVerdict, image_verdict};
-use crate::decide::replace::{PROVEN_AFTER_LOOKS, Serves, is_gone, is_out, serves, wants};
+use crate::decide::replace::{PROVEN_AFTER_LOOKS, Serves, is_down, is_gone, is_out, serves, wants};
 use crate::decide::verdict::checks_are_ok;
 use crate::model::{
     AilmentKind, GroupView, Instance, InstanceId, InstanceState, Intent, Launch, Lifecycle, RepairOf,
@@ -595,6 +595,11 @@ impl<'a> Case<'a> {
             ));
         }
         self.s17_ours_to_end(instance, out);
+        let (look, memory) = (self.evidence.look, self.evidence.memory);
+        if !is_down(one, self.evidence.policy, self.evidence.claims, (look, memory)) {
+            let why = format!("{} is not down: what takes its place may still fail", one.old);
+            out.push(expected("S20", why));
+        }
         if one.put_down.is_none() {
             self.s7_proven(one, out);
         }

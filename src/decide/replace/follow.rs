@@ -480,7 +480,7 @@ impl Follower<'_> {
 }
 
 /// The old one is gone, retired, or somebody else's: nothing is left to do with it.
-pub(super) fn is_down(
+pub(in crate::decide) fn is_down(
     one: &Replacement,
     policy: &Policy,
     claims: &Claims,

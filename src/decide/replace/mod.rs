@@ -34,7 +34,7 @@ mod serve;
 
 pub(in crate::decide) use answer::{fold_answer, settle_step};
 pub use candidate::{Offer, OfferVerdict};
-pub(in crate::decide) use follow::{adopt_launched, follow};
+pub(in crate::decide) use follow::{adopt_launched, follow, is_down};
 pub(in crate::decide) use lost::remember_lost;
 pub(in crate::decide) use need::{Member, Proposed, announcement_key, propose_all};
 pub use queue::{Queued, Rank, Risk};

@@ -325,6 +325,43 @@ fn nothing_is_stopped_that_serves_or_whose_replacement_does_not() {
     check(drained, "StopInstances", breaches);
 }
 
+/// Blue is stopped and marked; its root volume outlived it.
+fn retired() -> Night {
+    let mut night = drained();
+    night.stop(BLUE, "Client.UserInitiatedShutdown");
+    let mark = ("keepgreen:retired".to_owned(), "now".to_owned());
+    night.instance(BLUE).tags.extend([mark]);
+    let one = night.memory.replacements.get_mut(&BLUE.into()).unwrap();
+    one.keeps_root = Some("/dev/xvda".to_owned());
+    night.pass_time(70);
+    night
+}
+
+#[test]
+fn no_volume_is_kept_but_that_of_what_has_the_old_ones_place() {
+    let breaches: Vec<Breach> = vec![
+        ("S20", Box::new(|c| one(c).keeps_root = None)),
+        (
+            "S20",
+            Box::new(|c| one(c).keeps_root = Some("/dev/sdf".to_owned())),
+        ),
+        ("S20", Box::new(|c| attempt(c).instance = Some(GREEN.into()))),
+        (
+            "S20",
+            Box::new(|c| {
+                let old = c.look.instances.get_mut(&BLUE.into()).unwrap();
+                old.tags.remove("keepgreen:retired");
+            }),
+        ),
+        ("S7", Box::new(|c| attempt(c).healthy_looks = 0)),
+        (
+            "S17",
+            Box::new(|c| c.look.instances.get_mut(&NEW.into()).unwrap().lifecycle = Lifecycle::Spot),
+        ),
+    ];
+    check(retired, "ModifyInstanceAttribute", breaches);
+}
+
 #[test]
 fn an_answer_of_another_attempt_changes_nothing() {
     let mut night = launched();

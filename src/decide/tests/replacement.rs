@@ -223,6 +223,20 @@ fn each_thing_that_must_hold_a_launch_back_does_so_alone() {
             Box::new(|n| n.supply.as_mut().unwrap().failed.push("no".to_owned())),
         ),
         (
+            "supply-unread",
+            Box::new(|n| {
+                let (name, version) = ("lt-base".to_owned(), "1".to_owned());
+                n.policy.replace.as_mut().unwrap().launch = crate::policy::Launch::Template { name, version };
+                n.supply.as_mut().unwrap().template = Some(Ok(TemplateFacts {
+                    version: 1,
+                    instance_type: Some("t3.large".to_owned()),
+                    subnet: Some("subnet-a".to_owned()),
+                    has_interfaces: false,
+                    keeps: BTreeSet::from(["/dev/xvda".to_owned()]),
+                }));
+            }),
+        ),
+        (
             "no-image",
             Box::new(|n| n.supply.as_mut().unwrap().images.truncate(1)),
         ),
