@@ -6,8 +6,8 @@
 use super::digest::{digest, is_assigned, is_elastic, is_monitored, is_own_tag};
 use super::read::InstanceKind;
 use crate::model::{
-    AccountId, Blueprint, ImageId, InstanceId, MetadataOptions, Region, RootVolume, SlotName, Uncarried,
-    UncarriedKind, UserData, Zone,
+    AccountId, Blueprint, IdRecords, ImageId, InstanceId, MetadataOptions, Region, RootVolume, SlotName,
+    Uncarried, UncarriedKind, UserData, Zone,
 };
 use aws_sdk_ec2::types as ec2;
 use jiff::Timestamp;
@@ -74,6 +74,7 @@ impl Whole<'_> {
                 .map(str::to_owned),
             key_name: raw.key_name().filter(|name| !name.is_empty()).map(str::to_owned),
             metadata: metadata(raw.metadata_options()),
+            id_records: id_records(raw),
             monitoring: is_monitored(raw),
             ebs_optimized: raw.ebs_optimized() == Some(true),
             public_ip: association.is_some_and(is_assigned),
@@ -179,6 +180,14 @@ fn metadata(raw: Option<&ec2::InstanceMetadataOptionsResponse>) -> MetadataOptio
     }
 }
 
+fn id_records(raw: &ec2::Instance) -> IdRecords {
+    let options = raw.private_dns_name_options();
+    IdRecords {
+        a: options.and_then(|options| options.enable_resource_name_dns_a_record()),
+        aaaa: options.and_then(|options| options.enable_resource_name_dns_aaaa_record()),
+    }
+}
+
 fn own_tags(raw: &[ec2::Tag]) -> BTreeMap<String, String> {
     let mut tags = super::convert::tags(raw);
     tags.retain(|key, _| is_own_tag(key));
@@ -246,6 +255,7 @@ impl Left {
                 continue;
             }
             self.addresses(interface, id);
+            self.attachment(interface, id);
             if interface.source_dest_check() == Some(false) || raw.source_dest_check() == Some(false) {
                 self.other("a source/destination check that is off");
             }
@@ -256,6 +266,34 @@ impl Left {
         }
         if !raw.secondary_interfaces().is_empty() {
             self.other("secondary network interfaces");
+        }
+    }
+
+    /// How the primary interface hangs on it.
+    fn attachment(&mut self, interface: &ec2::InstanceNetworkInterface, id: &str) {
+        let attachment = interface.attachment();
+        if attachment.and_then(|attachment| attachment.delete_on_termination()) == Some(false) {
+            self.add(
+                UncarriedKind::NetworkInterface,
+                format!("network interface {id} (device index 0), which outlives it"),
+            );
+        }
+        let express = attachment.and_then(|attachment| attachment.ena_srd_specification());
+        if express.and_then(|express| express.ena_srd_enabled()) == Some(true) {
+            self.other(format!("ENA Express on {id}"));
+        }
+        if let Some(queues) = attachment.and_then(|attachment| attachment.ena_queue_count()) {
+            self.other(format!("{queues} ENA queues on {id}"));
+        }
+        if let Some(times) = interface.connection_tracking_configuration() {
+            let set = [
+                times.tcp_established_timeout(),
+                times.udp_stream_timeout(),
+                times.udp_timeout(),
+            ];
+            if set.iter().any(Option::is_some) {
+                self.other(format!("connection tracking timeouts on {id}"));
+            }
         }
     }
 
@@ -352,10 +390,10 @@ impl Left {
 
     fn protection(&mut self, attributes: &Attributes) {
         if attributes.termination_protected {
-            self.other("termination protection");
+            self.add(UncarriedKind::Protection, "termination protection");
         }
         if attributes.stop_protected {
-            self.other("stop protection");
+            self.add(UncarriedKind::Protection, "stop protection");
         }
         if attributes.shutdown_terminates {
             self.other("termination at its own shutdown");
@@ -377,6 +415,10 @@ impl Left {
         let recovery = maintenance.and_then(|options| options.auto_recovery());
         if recovery.is_some_and(|word| word.as_str() == "disabled") {
             self.other("automatic recovery that is off");
+        }
+        let reboots = maintenance.and_then(|options| options.reboot_migration());
+        if reboots.is_some_and(|word| word.as_str() == "disabled") {
+            self.other("migration at a reboot that is off");
         }
         let dns = raw.private_dns_name_options();
         let hostname = dns.and_then(|options| options.hostname_type());

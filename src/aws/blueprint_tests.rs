@@ -397,13 +397,17 @@ fn protections_and_an_end_at_shutdown_are_named() {
         shutdown_terminates: true,
     };
     let blueprint = taken(seen).unwrap();
-    let told: Vec<&str> = blueprint.uncarried.iter().map(|one| one.what.as_str()).collect();
+    let told: Vec<_> = blueprint
+        .uncarried
+        .iter()
+        .map(|one| (one.kind, one.what.as_str()))
+        .collect();
     assert_eq!(
         told,
         [
-            "stop protection",
-            "termination at its own shutdown",
-            "termination protection"
+            (UncarriedKind::Protection, "stop protection"),
+            (UncarriedKind::Protection, "termination protection"),
+            (UncarriedKind::Other, "termination at its own shutdown"),
         ]
     );
     assert_eq!(blueprint.user_data, None);

@@ -12,7 +12,7 @@ use aws_sdk_ec2::types as ec2;
 use aws_sdk_elasticloadbalancingv2::types as elb;
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One instance of a reservation that belongs to `owner`. `None` if it has no id.
 pub(super) fn instance(raw: &ec2::Instance, owner: Option<&str>, region: &Region) -> Option<Instance> {
@@ -193,14 +193,10 @@ pub(super) fn image_state(raw: Option<&ec2::ImageState>) -> ImageState {
 /// `None` if it has no id.
 pub(super) fn image_facts(raw: &ec2::Image) -> Option<ImageFacts> {
     let root = raw.root_device_name();
-    let ebs = |mapping: &ec2::BlockDeviceMapping| mapping.ebs().is_some() && mapping.no_device().is_none();
     let disks = raw.block_device_mappings();
     let of_root = disks
         .iter()
         .find(|disk| root.is_some() && disk.device_name() == root);
-    let others = disks
-        .iter()
-        .filter(|disk| ebs(disk) && disk.device_name() != root);
     Some(ImageFacts {
         id: raw.image_id()?.into(),
         name: raw.name().map(str::to_owned),
@@ -211,8 +207,10 @@ pub(super) fn image_facts(raw: &ec2::Image) -> Option<ImageFacts> {
         root_device: root.map(str::to_owned),
         root_is_ebs: raw.root_device_type() == Some(&ec2::DeviceType::Ebs),
         root_size_gib: of_root.and_then(|disk| disk.ebs()?.volume_size()),
-        other_devices: others
-            .map(|disk| disk.device_name().unwrap_or_default().to_owned())
+        keeps: disks
+            .iter()
+            .filter(|disk| disk.ebs().and_then(|ebs| ebs.delete_on_termination()) == Some(false))
+            .filter_map(|disk| disk.device_name().map(str::to_owned))
             .collect(),
     })
 }
@@ -232,6 +230,14 @@ pub(super) fn template(raw: &ec2::LaunchTemplateVersion) -> Option<TemplateFacts
     let data = raw.launch_template_data();
     let interfaces = data.map(|data| data.network_interfaces()).unwrap_or_default();
     let kind = data.and_then(|data| data.instance_type());
+    let disks = data.map(|data| data.block_device_mappings()).unwrap_or_default();
+    let devices = |ends: bool| {
+        disks
+            .iter()
+            .filter(|disk| disk.ebs().and_then(|ebs| ebs.delete_on_termination()) == Some(ends))
+            .filter_map(|disk| disk.device_name().map(str::to_owned))
+            .collect()
+    };
     Some(TemplateFacts {
         version: raw.version_number()?,
         instance_type: kind.map(|kind| kind.as_str().to_owned()),
@@ -240,14 +246,20 @@ pub(super) fn template(raw: &ec2::LaunchTemplateVersion) -> Option<TemplateFacts
             .find_map(|interface| interface.subnet_id())
             .map(str::to_owned),
         has_interfaces: !interfaces.is_empty(),
-        keeps: data
-            .map(|data| data.block_device_mappings())
-            .unwrap_or_default()
-            .iter()
-            .filter(|device| device.ebs().and_then(|ebs| ebs.delete_on_termination()) == Some(false))
-            .filter_map(|device| device.device_name().map(str::to_owned))
-            .collect(),
+        keeps: devices(false),
+        ends: devices(true),
+        unfit: data.map(unfit).unwrap_or_default(),
     })
+}
+
+/// What a launch from this template would make of an instance that is to be ended if it does not serve.
+fn unfit(data: &ec2::ResponseLaunchTemplateData) -> BTreeSet<String> {
+    let market = data.instance_market_options().and_then(|of| of.market_type());
+    let words = [
+        (data.disable_api_termination() == Some(true)).then(|| "termination protection".to_owned()),
+        market.map(|of| format!("the market `{}`", of.as_str())),
+    ];
+    words.into_iter().flatten().collect()
 }
 
 /// `None` if the target has no id.

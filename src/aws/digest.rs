@@ -135,6 +135,8 @@ fn options(fields: &mut Fields, raw: &Instance) {
     let maintenance = raw.maintenance_options();
     let recovery = maintenance.and_then(|options| options.auto_recovery());
     fields.put("recovery", recovery.map(|word| word.as_str()));
+    let reboots = maintenance.and_then(|options| options.reboot_migration());
+    fields.put("reboots", reboots.map(|word| word.as_str()));
     let network = raw.network_performance_options();
     let weighting = network.and_then(|options| options.bandwidth_weighting());
     fields.put("bandwidth", weighting.map(|word| word.as_str()));

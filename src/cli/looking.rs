@@ -4,7 +4,7 @@ use super::exit::Failure;
 use super::json::ServiceDoc;
 use crate::aws::ScopeKey;
 use crate::controller::{Fleet, Passed, Rounds};
-use crate::decide::Due;
+use crate::decide::{Due, HoldReason};
 use crate::model::ServiceName;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +84,33 @@ fn meant<'f>(fleet: &'f Fleet, name: &str) -> Option<&'f ServiceName> {
 }
 
 /// Looks at `services`, those that share a scope together, all scopes at once. In order of name.
+///
+/// Which dead image comes first shows only when all have been looked at: whoever had to wait for that alone is looked at once
+/// more. Without it the riskiest, if its turn came early, would wait for the others for ever, and they for it.
 pub async fn look_at(rounds: &Rounds, services: &BTreeSet<ServiceName>) -> Vec<Passed> {
+    let mut all = look_once(rounds, services).await;
+    let knew_too_little = |one: &Passed| {
+        let holds = one.plan.iter().flat_map(|plan| &plan.holds);
+        let mut reasons = holds.map(|hold| &hold.reason);
+        reasons.any(|reason| matches!(reason, HoldReason::FleetUnseen))
+    };
+    let early = all.iter().filter(|one| knew_too_little(one));
+    let early: BTreeSet<ServiceName> = early.map(|one| one.service.clone()).collect();
+    if early.is_empty() {
+        return all;
+    }
+    for again in look_once(rounds, &early).await {
+        if let Some(first) = all.iter_mut().find(|one| one.service == again.service) {
+            let mut done = std::mem::take(&mut first.done);
+            *first = again;
+            done.append(&mut first.done);
+            first.done = done;
+        }
+    }
+    all
+}
+
+async fn look_once(rounds: &Rounds, services: &BTreeSet<ServiceName>) -> Vec<Passed> {
     let fleet = rounds.in_force.now();
     let mut scopes: BTreeMap<ScopeKey, BTreeSet<ServiceName>> = BTreeMap::new();
     for service in services {

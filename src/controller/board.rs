@@ -55,7 +55,7 @@ impl Board {
         let begun = queue.iter_mut().filter(|queued| begins(&queued.rank.instance));
         let mut count = 0_u32;
         for queued in begun {
-            queued.under_way = true;
+            (queued.under_way, queued.goes_on) = (true, true);
             count = count.saturating_add(1);
         }
         if count == 0 {

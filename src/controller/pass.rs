@@ -4,7 +4,7 @@ use super::board::Board;
 use super::fleet::{Fleet, InForce};
 use super::ledger::Ledger;
 use super::parameters::OwnParameters;
-use super::provisions::Provisions;
+use super::provisions::{Provisions, Trouble};
 use super::scopes::{ScopeClients, Scopes};
 use super::vitals::Vitals;
 use crate::act::{Actor, Carried, Disrupting, Done, Means, Pausing};
@@ -56,6 +56,8 @@ pub struct Rounds {
     pub hands: Option<Hands>,
     /// What there is to launch from, as it was last read, by service.
     pub supplies: Mutex<BTreeMap<ServiceName, Supply>>,
+    /// Instances of which it could not be read how they are made: how often in a row, and why, by service.
+    pub unread: Mutex<BTreeMap<ServiceName, Trouble>>,
     /// Target groups in which a step that takes something out is being carried out, by any service.
     pub disrupting: Disrupting,
 }
@@ -99,6 +101,7 @@ impl Rounds {
             ledger,
             hands,
             supplies: Mutex::default(),
+            unread: Mutex::default(),
             disrupting: Disrupting::default(),
         }
     }
@@ -389,6 +392,7 @@ impl Bench<'_> {
                 mutations_per_hour,
             },
             blueprints: &provisions.blueprints,
+            unread: &provisions.unread,
             supply: provisions.supply.as_ref(),
             elsewhere: &provisions.elsewhere,
             can_announce: !self.channels().is_empty(),

@@ -6,13 +6,13 @@ use super::vitals::breaker_key;
 use crate::aws::Priority;
 use crate::decide::breaker::Breaker;
 use crate::decide::floor::{Floors, floors_of};
-use crate::decide::replace::{is_sound, wants_supply};
+use crate::decide::replace::{is_gone, is_sound, wants_supply};
 use crate::decide::{Elsewhere, Plan, members_of};
-use crate::model::{Blueprint, InstanceId, ServiceMemory, SlotName, Step, Supply};
+use crate::model::{Blueprint, InstanceId, ServiceMemory, ServiceName, SlotName, Step, Supply};
 use crate::observe;
 use crate::record::RecordError;
 use jiff::SignedDuration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -27,10 +27,18 @@ const SUPPLY_KEPT_FOR: Duration = Duration::from_secs(60);
 /// The same while nothing is under way and it is only shown.
 const SUPPLY_SHOWN_FOR: Duration = Duration::from_secs(600);
 
+type Blueprints = BTreeMap<InstanceId, Blueprint>;
+/// Why, by instance.
+type Unread = BTreeMap<InstanceId, String>;
+/// How often in a row, and why, by instance.
+pub(super) type Trouble = BTreeMap<InstanceId, (u32, String)>;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Provisions {
-    pub blueprints: BTreeMap<InstanceId, Blueprint>,
+    pub blueprints: Blueprints,
+    /// Instances of which it could not be read lately how they are made, with the reason.
+    pub unread: Unread,
     pub supply: Option<Supply>,
     pub elsewhere: Elsewhere,
 }
@@ -43,7 +51,7 @@ impl Bench<'_> {
             ..Provisions::default()
         };
         if self.policy.replace.is_some() {
-            provisions.blueprints = self.blueprints(memory).await?;
+            (provisions.blueprints, provisions.unread) = self.blueprints(memory).await?;
         }
         if wants_supply(self.policy, memory) {
             // A slot that is short of an instance waits for no source that could not be read a moment ago.
@@ -58,18 +66,62 @@ impl Bench<'_> {
         Ok(provisions)
     }
 
-    /// The provisions, with what a launch of this plan rests on read anew if it is older than a launch may rest on.
+    /// The provisions, with what a launch of this plan rests on read anew if it is older than a launch may rest on; and how
+    /// those are made that this plan gives up: an attribute may have changed, or a volume come, since that was read.
     pub(super) async fn fit_for(&self, plan: &Plan, mut provisions: Provisions) -> (Provisions, bool) {
+        let again = self.blueprints_anew(plan, &mut provisions).await;
         let launches = plan
             .steps
             .iter()
             .any(|planned| matches!(planned.step, Step::Launch(_)));
         let is_old = |supply: &Supply| self.look.begun.since(&supply.begun) >= SUPPLY_KEPT_FOR;
         if !launches || !provisions.supply.as_ref().is_some_and(is_old) {
-            return (provisions, false);
+            return (provisions, again);
         }
         provisions.supply = Some(self.supply(&provisions.blueprints, SUPPLY_KEPT_FOR).await);
         (provisions, true)
+    }
+
+    /// Reads again how each is made that a step of this plan replaces, or takes away. Returns whether any was.
+    async fn blueprints_anew(&self, plan: &Plan, provisions: &mut Provisions) -> bool {
+        let given_up = plan.steps.iter().filter_map(|planned| match &planned.step {
+            Step::Launch(launch) => Some((&launch.of.about, &launch.of.slot)),
+            Step::Deregister(target) => {
+                (target.instance == target.of.about).then_some((&target.of.about, &target.of.slot))
+            }
+            Step::Stop { instance, of } | Step::Terminate { instance, of } => {
+                (*instance == of.about).then_some((&of.about, &of.slot))
+            }
+            Step::Start { .. } | Step::Register(_) | Step::Retire { .. } | Step::KeepVolume { .. } => None,
+        });
+        let now = self.look.begun.wall;
+        let is_old = |id: &InstanceId| {
+            let lives = self.look.instances.get(id).is_some_and(|old| !is_gone(old));
+            let known = provisions.blueprints.get(id);
+            let age = known.and_then(|known| Duration::try_from(now.duration_since(known.taken)).ok());
+            lives && known.is_some() && age.is_none_or(|age| age >= SUPPLY_KEPT_FOR)
+        };
+        let wanted: BTreeSet<(InstanceId, SlotName)> = given_up
+            .filter(|(id, _)| is_old(id))
+            .map(|(id, slot)| (id.clone(), slot.clone()))
+            .collect();
+        if wanted.is_empty() {
+            return false;
+        }
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        let read = observe::blueprints(&self.clients.reader, &wanted, now, Priority::Repair).await;
+        for (id, blueprint) in read {
+            match blueprint {
+                Ok(blueprint) => {
+                    provisions.unread.remove(&id);
+                    provisions.blueprints.insert(id, blueprint);
+                }
+                Err(error) => {
+                    provisions.unread.insert(id, error.to_string());
+                }
+            }
+        }
+        true
     }
 
     /// What was read a moment ago serves again: should an image have gone since, AWS refuses its launch.
@@ -149,34 +201,15 @@ impl Bench<'_> {
         Ok(elsewhere)
     }
 
-    /// The journaled blueprints, with those of sound members taken anew that are missing or out of date.
-    async fn blueprints(
-        &self,
-        memory: &ServiceMemory,
-    ) -> Result<BTreeMap<InstanceId, Blueprint>, RecordError> {
+    /// The journaled blueprints, with those taken anew that are missing or out of date; and those that could not be.
+    async fn blueprints(&self, memory: &ServiceMemory) -> Result<(Blueprints, Unread), RecordError> {
         let service = &self.policy.service;
         let mut blueprints = self.rounds.ledger.blueprints(service).await?;
         let now = self.look.begun.wall;
-        let is_stale = |id: &InstanceId| {
-            let (Some(known), Some(seen)) = (blueprints.get(id), self.look.instances.get(id)) else {
-                return true;
-            };
-            known.digest != seen.digest
-                || known.launched_at != seen.launched_at
-                || now.duration_since(known.taken) > BLUEPRINT_KEPT_FOR
-        };
-        let mut wanted: Vec<(InstanceId, SlotName)> = Vec::new();
-        for (slot, members) in members_of(self.look, self.claims) {
-            let policy = self.policy.slots.get(&slot);
-            let sound = members
-                .iter()
-                .filter(|member| policy.is_some_and(|slot| is_sound(self.look, slot, member)));
-            wanted.extend(
-                sound
-                    .filter(|member| is_stale(&member.id))
-                    .map(|member| (member.id.clone(), slot.clone())),
-            );
-        }
+        let mut wanted = self.blueprints_wanted(memory, &blueprints);
+        let mut trouble = self.trouble().remove(service).unwrap_or_default();
+        // What failed goes behind what was not tried yet.
+        wanted.sort_by_key(|(id, _)| trouble.get(id).map_or(0, |(times, _)| *times));
         wanted.truncate(MOST_BLUEPRINTS_AT_ONCE);
         let read = observe::blueprints(&self.clients.reader, &wanted, now, Priority::Quiet).await;
         let mut changed = false;
@@ -184,19 +217,62 @@ impl Bench<'_> {
             match blueprint {
                 Ok(blueprint) => {
                     changed = true;
+                    trouble.remove(&id);
                     blueprints.insert(id, blueprint);
                 }
                 Err(error) => {
-                    tracing::warn!(instance = %id, error = %error, "how it is made could not be read")
+                    tracing::warn!(instance = %id, error = %error, "how it is made could not be read");
+                    let entry = trouble.entry(id).or_default();
+                    *entry = (entry.0.saturating_add(1), error.to_string());
                 }
             }
         }
+        trouble.retain(|id, _| self.look.instances.get(id).is_some_and(|seen| !is_gone(seen)));
+        let unread = trouble
+            .iter()
+            .map(|(id, (_, why))| (id.clone(), why.clone()))
+            .collect();
+        self.trouble().insert(service.clone(), trouble);
         let before = blueprints.len();
         blueprints.retain(|id, _| self.is_worth_keeping(id, memory));
         if changed || blueprints.len() != before {
             self.rounds.ledger.keep_blueprints(service, &blueprints).await?;
         }
-        Ok(blueprints)
+        Ok((blueprints, unread))
+    }
+
+    fn trouble(&self) -> std::sync::MutexGuard<'_, BTreeMap<ServiceName, Trouble>> {
+        self.rounds.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Members whose blueprint is missing, if they are sound; and any that is known, being replaced or not, and out of date:
+    /// what has come to hang on it must not be lost.
+    fn blueprints_wanted(&self, memory: &ServiceMemory, known: &Blueprints) -> Vec<(InstanceId, SlotName)> {
+        let now = self.look.begun.wall;
+        let is_stale = |id: &InstanceId| {
+            let (Some(known), Some(seen)) = (known.get(id), self.look.instances.get(id)) else {
+                return true;
+            };
+            known.digest != seen.digest
+                || known.launched_at != seen.launched_at
+                || now.duration_since(known.taken) > BLUEPRINT_KEPT_FOR
+        };
+        let mut wanted: BTreeMap<InstanceId, SlotName> = BTreeMap::new();
+        for (slot, members) in members_of(self.look, self.claims) {
+            let policy = self.policy.slots.get(&slot);
+            let due = members.iter().filter(|member| {
+                let is_sound = policy.is_some_and(|slot| is_sound(self.look, slot, member));
+                is_sound || (known.contains_key(&member.id) && !is_gone(member))
+            });
+            wanted.extend(due.map(|member| (member.id.clone(), slot.clone())));
+        }
+        let replaced = memory.replacements.values().filter(|one| one.is_open());
+        for one in replaced.filter(|one| known.contains_key(&one.old)) {
+            if self.look.instances.get(&one.old).is_some_and(|old| !is_gone(old)) {
+                wanted.insert(one.old.clone(), one.slot.clone());
+            }
+        }
+        wanted.into_iter().filter(|(id, _)| is_stale(id)).collect()
     }
 
     /// As long as the instance is known, lost or being replaced.

@@ -46,6 +46,8 @@ pub enum FindingKind {
     StuckDraining,
     /// A replacement could not be like the instance that it replaces.
     CannotBeCloned,
+    /// It cannot be read how an instance is made.
+    BlueprintUnread,
     NoImageToLaunch,
     NowhereToLaunch,
     /// What a launch or a removal rests on could not be read.
@@ -85,6 +87,7 @@ impl FindingKind {
             Self::StuckStopping => "stuck-stopping",
             Self::StuckDraining => "stuck-draining",
             Self::CannotBeCloned => "cannot-be-cloned",
+            Self::BlueprintUnread => "blueprint-unread",
             Self::NoImageToLaunch => "no-image-to-launch",
             Self::NowhereToLaunch => "nowhere-to-launch",
             Self::SupplyUnread => "supply-unread",
@@ -102,7 +105,7 @@ impl FindingKind {
     pub fn alerts_after_looks(self) -> Option<u32> {
         match self {
             Self::SurplusInstances | Self::IdleSlotRuns | Self::NoChannel => None,
-            Self::PartialView | Self::SupplyUnread => Some(5),
+            Self::PartialView | Self::SupplyUnread | Self::BlueprintUnread => Some(5),
             Self::FloorHolds => Some(30),
             Self::TargetGroupMissing
             | Self::ScalingGroupMissing

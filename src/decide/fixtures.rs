@@ -108,6 +108,7 @@ pub struct Night {
     pub used: u32,
     pub resumed: Option<Timestamp>,
     pub blueprints: BTreeMap<InstanceId, Blueprint>,
+    pub unread: BTreeMap<InstanceId, String>,
     pub supply: Option<Supply>,
     pub elsewhere: Elsewhere,
     intents: u32,
@@ -142,6 +143,7 @@ impl Night {
             used: 0,
             resumed: None,
             blueprints: BTreeMap::new(),
+            unread: BTreeMap::new(),
             supply: None,
             elsewhere: Elsewhere {
                 max_concurrent: 4,
@@ -298,6 +300,7 @@ impl Night {
                 mutations_per_hour: 60,
             },
             blueprints: &self.blueprints,
+            unread: &self.unread,
             supply: self.supply.as_ref(),
             elsewhere: &self.elsewhere,
             can_announce: true,

@@ -97,6 +97,32 @@ pub fn may_take_out(
     }
 }
 
+/// Whether whatever takes the place of `instance` in `group` has to be in the same zone: traffic stays within each zone, and
+/// this one's would be below the floor without it.
+pub fn is_bound_to_its_zone(
+    look: &Observation,
+    group: &GroupView,
+    facts: &GroupFacts,
+    floors: &Floors,
+    instance: &InstanceId,
+) -> bool {
+    let mut own = group.targets.iter().filter(|target| target.instance == *instance);
+    if facts.cross_zone || own.next().is_none() {
+        return false;
+    }
+    let zone_of = |id: &InstanceId| look.instances.get(id).and_then(|instance| instance.zone.as_ref());
+    let zone = zone_of(instance);
+    let stays = |target: &&Target| {
+        target.instance != *instance
+            && target.health.state == TargetState::Healthy
+            && zone.is_some()
+            && zone_of(&target.instance) == zone
+    };
+    let healthy = group.targets.iter().filter(stays).count();
+    let floor = floors.get(&group.name).copied().unwrap_or(1);
+    u32::try_from(healthy).unwrap_or(u32::MAX) < floor
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

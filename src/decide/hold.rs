@@ -1,5 +1,6 @@
 //! Why something was not done, as data, each with a sentence for people.
 
+use super::fold::LOOKS_FOR_ABSENCE;
 use crate::model::{AilmentKind, InstanceId, SlotName};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -139,6 +140,10 @@ pub enum HoldReason {
     NoBlueprint,
     CannotCarry {
         what: Vec<String>,
+    },
+    /// It has changed since it was last read how it is made, or that could not be read again.
+    BlueprintUnread {
+        why: String,
     },
     SupplyUnread {
         why: Vec<String>,
@@ -346,8 +351,11 @@ fn sentence_of_pause(
 
 fn sentence_of_grace(ailment: AilmentKind, left: Duration, why: Option<&str>) -> String {
     let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-    let (left, key) = (short(left), ailment.policy_key());
-    format!("waiting {left} more of the grace for `{key}`{why}")
+    let key = ailment.policy_key();
+    if left.is_zero() {
+        return format!("waiting until {LOOKS_FOR_ABSENCE} looks running have shown it (`{key}`){why}");
+    }
+    format!("waiting {} more of the grace for `{key}`{why}", short(left))
 }
 
 fn sentence_of_start(attempt: u32, lasted: Duration, boot_grace: Duration) -> String {

@@ -50,7 +50,9 @@ pub(super) fn sentence(hold: &HoldReason) -> String {
                 .to_owned()
         }
         HoldReason::HealFirst => {
-            "it is being healed first; a dead image keeps no instance from starting".to_owned()
+            "it does not serve now, and is healed first, by keepgreen or, where the policy leaves that to people, by them; a dead \
+             image keeps no instance from starting"
+                .to_owned()
         }
         HoldReason::NoBlueprint => {
             "it is not known how it was made: keepgreen never saw it healthy. Launch it by hand, \
@@ -61,6 +63,9 @@ pub(super) fn sentence(hold: &HoldReason) -> String {
             "a replacement could not carry over: {}. Replace it by hand, or give these up under `replace.keep`",
             what.join("; ")
         ),
+        HoldReason::BlueprintUnread { why } => {
+            format!("what it has, and would lose, is not known for sure: {why}")
+        }
         HoldReason::SupplyUnread { why } => {
             format!("what it would be launched from is not known: {}", why.join("; "))
         }

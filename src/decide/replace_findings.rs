@@ -1,5 +1,6 @@
 //! Standing risks of replacements and registrations: what cannot be replaced and why, what failed, what does not get on.
 
+use super::claims::Owner;
 use super::finding::FindingKind;
 use super::findings::Finder;
 use super::hold::{Hold, HoldReason, short};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 /// A target drains for its group's deregistration delay, an hour at the most; beyond this somebody has to look.
 const STUCK_DRAINING_AFTER: Duration = Duration::from_secs(3600);
+const READ_IT: &str = "give the permission that it names; otherwise wait for AWS";
 
 impl Finder<'_> {
     /// What holds back replacements that only a person can end.
@@ -21,6 +23,7 @@ impl Finder<'_> {
                     FindingKind::CannotBeCloned,
                     "replace it by hand in a quiet hour, or change `replace` in the policy",
                 ),
+                HoldReason::BlueprintUnread { .. } => (FindingKind::BlueprintUnread, READ_IT),
                 HoldReason::NoImage { .. } => (
                     FindingKind::NoImageToLaunch,
                     "build or share an image, and name it under `replace.image`",
@@ -59,6 +62,7 @@ impl Finder<'_> {
             let object = format!("{id}/{}", hold.word());
             self.add(kind, (Some(slot), Some(id), &object), text, next);
         }
+        self.of_blueprints();
         let open: Vec<Replacement> = self
             .input
             .memory
@@ -69,6 +73,33 @@ impl Finder<'_> {
             .collect();
         for one in &open {
             self.of_replacement(one);
+        }
+    }
+
+    /// What nobody knows how to rebuild is found out before it is lost.
+    fn of_blueprints(&mut self) {
+        for (id, why) in self.input.unread {
+            let Some(instance) = self.input.look.instances.get(id) else {
+                continue;
+            };
+            let Owner::Slot(service, slot) = self.input.claims.owner_of(instance) else {
+                continue;
+            };
+            if service != self.input.policy.service {
+                continue;
+            }
+            let known = match self.input.blueprints.contains_key(id) {
+                true => "what was read before may be out of date",
+                false => "should it be lost, it could not be rebuilt",
+            };
+            let text = format!("how {id} (slot {slot}) is made could not be read, so {known}: {why}");
+            let object = format!("{id}/blueprint");
+            self.add(
+                FindingKind::BlueprintUnread,
+                (Some(&slot), Some(id), &object),
+                text,
+                READ_IT,
+            );
         }
     }
 

@@ -1,6 +1,7 @@
 //! What people are told of replacements and registrations: when one begins, what failed, when it is done, and at once when a
 //! pause leaves something half done.
 
+use super::claims::Owner;
 use super::hold::{HoldReason, short};
 use super::notices::HELD_BACK_TOLD_AFTER;
 use super::plan::Plan;
@@ -48,6 +49,7 @@ pub(super) fn of_replacements(input: &Input<'_>, plan: &Plan, out: &mut Vec<Noti
         }
     }
     announcements(input, plan, out);
+    registrations(input, out);
     for one in input.memory.replacements.values() {
         of_one(input, plan, one, out);
     }
@@ -57,6 +59,34 @@ pub(super) fn of_replacements(input: &Input<'_>, plan: &Plan, out: &mut Vec<Noti
 fn since_of(input: &Input<'_>, old: &InstanceId) -> i64 {
     let of_open = input.memory.replacements.get(old).filter(|one| one.is_open());
     of_open.map_or(input.now, |one| one.opened).as_second()
+}
+
+/// A registration that AWS refuses: at once if a person has to see to it, else when it is refused again.
+fn registrations(input: &Input<'_>, out: &mut Vec<Notice>) {
+    for (id, memory) in &input.memory.instances {
+        let Some(instance) = input.look.instances.get(id) else {
+            continue;
+        };
+        let Owner::Slot(_, slot) = input.claims.owner_of(instance) else {
+            continue;
+        };
+        let retry = memory.registration.as_ref().and_then(|of| of.retry.as_ref());
+        let Some(retry) = retry.filter(|retry| retry.needs_person || retry.tries > 1) else {
+            continue;
+        };
+        let person = if retry.needs_person {
+            " A person must see to it."
+        } else {
+            ""
+        };
+        let text = format!(
+            "{}. It is tried again, at most 10 minutes apart; until then it gets no traffic there.{person}",
+            retry.why
+        );
+        let key = format!("register/{id}/refused/{}", retry.since.as_second());
+        let told = ("is not registered again yet", text);
+        out.push(notice(input, key, NoticeKind::NeedsPerson, (&slot, id), told));
+    }
 }
 
 /// What a person terminated is not replaced before that was announced.

@@ -38,6 +38,8 @@ pub struct Input<'a> {
     pub limits: FleetLimits,
     /// How each of the service's instances was made, as far as it was seen well.
     pub blueprints: &'a BTreeMap<InstanceId, Blueprint>,
+    /// Instances of which that could not be read lately, with the reason.
+    pub unread: &'a BTreeMap<InstanceId, String>,
     /// What there is to launch from; read only when [`replace::wants_supply`].
     pub supply: Option<&'a Supply>,
     pub elsewhere: &'a Elsewhere,

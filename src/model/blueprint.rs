@@ -34,6 +34,8 @@ pub struct Blueprint {
     pub key_name: Option<String>,
     pub user_data: Option<UserData>,
     pub metadata: MetadataOptions,
+    #[serde(default)]
+    pub id_records: IdRecords,
     /// Detailed monitoring.
     pub monitoring: bool,
     pub ebs_optimized: bool,
@@ -87,6 +89,13 @@ pub struct MetadataOptions {
     pub tags: Option<String>,
 }
 
+/// Which DNS records AWS makes of the instance's id, beside those of its addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdRecords {
+    pub a: Option<bool>,
+    pub aaaa: Option<bool>,
+}
+
 /// The settings of an EBS root volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootVolume {
@@ -124,7 +133,9 @@ pub enum UncarriedKind {
     ElasticIp,
     /// `keep.network_interface`
     NetworkInterface,
-    /// Placement, protection, hibernation…: nothing in the policy gives it up.
+    /// Protection against being stopped or terminated: AWS lets nobody put the old one down.
+    Protection,
+    /// Placement, hibernation…: nothing in the policy gives it up.
     Other,
 }
 

@@ -1,6 +1,6 @@
 //! One launch, complete: everything that RunInstances is asked for, so that a repeat is the same to the byte (S4).
 
-use super::{ImageId, InstanceId, MetadataOptions, RepairOf, RootVolume, UserData};
+use super::{IdRecords, ImageId, InstanceId, MetadataOptions, RepairOf, RootVolume, UserData};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +41,8 @@ pub struct CloneOf {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_data: Option<UserData>,
     pub metadata: MetadataOptions,
+    #[serde(default)]
+    pub id_records: IdRecords,
     pub monitoring: bool,
     pub ebs_optimized: bool,
     pub cpu_credits: Option<String>,

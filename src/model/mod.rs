@@ -21,7 +21,7 @@ pub mod tags;
 mod target;
 mod time;
 
-pub use blueprint::{Blueprint, MetadataOptions, RootVolume, Uncarried, UncarriedKind, UserData};
+pub use blueprint::{Blueprint, IdRecords, MetadataOptions, RootVolume, Uncarried, UncarriedKind, UserData};
 pub use error::{AwsError, ErrorClass};
 pub use ids::{
     AccountId, ChannelName, ImageId, InstanceId, IntentId, PolicyVersion, Region, RepairId, ServiceName,

@@ -101,6 +101,9 @@ pub struct LaunchAttempt {
     /// Looks in a row in which it served in every group of its slot.
     #[serde(default)]
     pub healthy_looks: u32,
+    /// It was proven once: from then on it has the grace of whatever serves.
+    #[serde(default)]
+    pub proven: bool,
     /// For how long in a row it did not serve although a look could tell.
     #[serde(default)]
     pub unwell: Duration,

@@ -51,8 +51,8 @@ pub struct ImageFacts {
     pub root_is_ebs: bool,
     /// The size of the root device's snapshot: a volume cannot be smaller.
     pub root_size_gib: Option<i32>,
-    /// Devices of the image besides its root: a launch would make volumes of them.
-    pub other_devices: BTreeSet<String>,
+    /// Devices, the root among them, whose volumes outlive their instance unless a launch says otherwise.
+    pub keeps: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +85,12 @@ pub struct TemplateFacts {
     /// Devices whose volumes would outlive their instance: what a failed launch made would stay.
     #[serde(default)]
     pub keeps: BTreeSet<String>,
+    /// Devices whose volumes end with their instance, whatever the image says.
+    #[serde(default)]
+    pub ends: BTreeSet<String>,
+    /// What of it makes an instance that keepgreen could not end, or does not look after: `termination protection`.
+    #[serde(default)]
+    pub unfit: BTreeSet<String>,
 }
 
 /// What a target group's and its load balancers' attributes say.

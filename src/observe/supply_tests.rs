@@ -1,7 +1,7 @@
 use super::*;
 use crate::aws::ScopeKey;
 use crate::aws::canned::{Answer, Asked, Canned, elb_error, error, group_arn, ok};
-use crate::model::{ImageState, MetadataOptions, SlotName};
+use crate::model::{IdRecords, ImageState, MetadataOptions, SlotName};
 use crate::observe::tests::{policy, serving};
 use crate::policy::{Keep, OldInstance, Replace};
 
@@ -41,6 +41,7 @@ fn blueprint() -> Blueprint {
         profile: None,
         key_name: None,
         user_data: None,
+        id_records: IdRecords::default(),
         metadata: MetadataOptions::default(),
         monitoring: false,
         ebs_optimized: false,

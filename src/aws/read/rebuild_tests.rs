@@ -168,7 +168,8 @@ const IMAGE: &str = "<item><imageId>ami-1</imageId><name>tis-base-1</name><image
     <imageAllowed>true</imageAllowed><architecture>x86_64</architecture><virtualizationType>hvm</virtualizationType>\
     <rootDeviceType>ebs</rootDeviceType><rootDeviceName>/dev/sda1</rootDeviceName><blockDeviceMapping>\
     <item><deviceName>/dev/sda1</deviceName><ebs><volumeSize>8</volumeSize></ebs></item>\
-    <item><deviceName>/dev/sdb</deviceName><ebs><volumeSize>100</volumeSize></ebs></item>\
+    <item><deviceName>/dev/sdb</deviceName><ebs><volumeSize>100</volumeSize>\
+    <deleteOnTermination>false</deleteOnTermination></ebs></item>\
     <item><deviceName>/dev/sdc</deviceName><virtualName>ephemeral0</virtualName></item>\
     </blockDeviceMapping></item>";
 
@@ -192,7 +193,7 @@ async fn one_image_is_asked_for_alone_and_both_ways_of_saying_no_are_an_answer()
         root_device: Some("/dev/sda1".to_owned()),
         root_is_ebs: true,
         root_size_gib: Some(8),
-        other_devices: set(&["/dev/sdb"]),
+        keeps: set(&["/dev/sdb"]),
     };
     assert_eq!(facts, Some(expected));
     for gone in ["ami-2", "ami-3"] {
@@ -398,7 +399,11 @@ async fn a_templates_version_gets_its_number_and_no_template_is_an_error() {
         ) {
             ("tis", "$Default") => ok(
                 "<R><launchTemplateVersionSet><item><versionNumber>7</versionNumber><launchTemplateData>\
-                 <instanceType>m5.large</instanceType><networkInterfaceSet><item><deviceIndex>0</deviceIndex>\
+                 <instanceType>m5.large</instanceType><disableApiTermination>true</disableApiTermination>\
+                 <instanceMarketOptions><marketType>spot</marketType></instanceMarketOptions><blockDeviceMappingSet><item><deviceName>/dev/sda1</deviceName><ebs>\
+                 <deleteOnTermination>true</deleteOnTermination></ebs></item><item><deviceName>/dev/sdf</deviceName><ebs>\
+                 <deleteOnTermination>false</deleteOnTermination></ebs></item><item><deviceName>/dev/sdg</deviceName><ebs>\
+                 <volumeSize>8</volumeSize></ebs></item></blockDeviceMappingSet><networkInterfaceSet><item><deviceIndex>0</deviceIndex>\
                  <subnetId>subnet-7</subnetId></item></networkInterfaceSet></launchTemplateData></item>\
                  </launchTemplateVersionSet></R>",
             ),
@@ -419,6 +424,11 @@ async fn a_templates_version_gets_its_number_and_no_template_is_an_error() {
         (facts.subnet.as_deref(), facts.has_interfaces),
         (Some("subnet-7"), true)
     );
+    assert_eq!(
+        (facts.ends, facts.keeps),
+        (set(&["/dev/sda1"]), set(&["/dev/sdf"]))
+    );
+    assert_eq!(facts.unfit, set(&["termination protection", "the market `spot`"]));
     for name in ["empty", "typo"] {
         let error = reader
             .template(name, "$Latest", Priority::Repair)

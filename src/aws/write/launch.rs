@@ -5,14 +5,14 @@
 
 use crate::aws::api::Api;
 use crate::model::{
-    AwsError, CloneOf, ErrorClass, InstanceId, Launch, LaunchForm, MetadataOptions, RootVolume,
+    AwsError, CloneOf, ErrorClass, IdRecords, InstanceId, Launch, LaunchForm, MetadataOptions, RootVolume,
 };
 use aws_sdk_ec2::operation::run_instances::RunInstancesOutput;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, CreditSpecificationRequest, EbsBlockDevice, IamInstanceProfileSpecification,
     InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, LaunchTemplateSpecification,
-    ResourceType, RunInstancesMonitoringEnabled, Tag, TagSpecification,
+    PrivateDnsNameOptionsRequest, ResourceType, RunInstancesMonitoringEnabled, Tag, TagSpecification,
 };
 use aws_types::request_id::RequestId as _;
 use std::collections::BTreeMap;
@@ -81,6 +81,7 @@ fn like(common: RunInstancesFluentBuilder, of: &CloneOf, subnet: &str) -> RunIns
         .set_key_name(of.key_name.clone())
         .set_user_data(user_data)
         .set_metadata_options(metadata(&of.metadata))
+        .set_private_dns_name_options(id_records(of.id_records))
         .monitoring(monitoring)
         .ebs_optimized(of.ebs_optimized)
         .set_credit_specification(credits)
@@ -105,6 +106,16 @@ fn metadata(options: &MetadataOptions) -> Option<InstanceMetadataOptionsRequest>
         .set_http_protocol_ipv6(word(&options.ipv6).map(|word| word.as_str().into()))
         .set_instance_metadata_tags(word(&options.tags).map(|word| word.as_str().into()));
     Some(request.build())
+}
+
+/// The subnet's defaults, which may be others than when the old one was launched, are overruled.
+fn id_records(records: IdRecords) -> Option<PrivateDnsNameOptionsRequest> {
+    (records != IdRecords::default()).then(|| {
+        PrivateDnsNameOptionsRequest::builder()
+            .set_enable_resource_name_dns_a_record(records.a)
+            .set_enable_resource_name_dns_aaaa_record(records.aaaa)
+            .build()
+    })
 }
 
 /// The settings of the old root volume on the image's root device; its content is the image's snapshot. Whatever the old one

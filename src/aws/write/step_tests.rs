@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::aws::canned::{Answer, Asked, Canned, elb_error, error, group_arn, ok};
-use crate::model::{CloneOf, ErrorClass, LaunchForm, MetadataOptions, RepairOf, RootVolume, UserData};
+use crate::model::{
+    CloneOf, ErrorClass, IdRecords, LaunchForm, MetadataOptions, RepairOf, RootVolume, UserData,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -33,6 +35,7 @@ fn clone_of() -> CloneOf {
         profile: Some("arn:aws:iam::111122223333:instance-profile/tis".to_owned()),
         key_name: Some("ops".to_owned()),
         user_data: Some(UserData::new("aHVudGVyMg==")),
+        id_records: IdRecords::default(),
         metadata: MetadataOptions {
             tokens: Some("required".to_owned()),
             hop_limit: Some(2),

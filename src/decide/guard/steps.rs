@@ -214,6 +214,7 @@ impl<'a> Case<'a> {
         {
             self.s1_of_slot(old, out);
             self.s17_ours_to_end(old, out);
+            self.s20_as_planned(old, out);
         }
         if one.abandoned.is_some() || one.quarantined.is_some() {
             out.push(own_fault(
@@ -479,10 +480,22 @@ impl<'a> Case<'a> {
         }
         self.s1_of_slot(instance, out);
         self.s17_ours_to_end(instance, out);
+        self.s20_as_planned(instance, out);
         if one.put_down.is_none() {
             self.s9_gone(one, out);
         }
         self.s7_proven(one, out);
+    }
+
+    /// S20: nothing has come to hang on the old one, or gone, since it was decided that nothing would be lost with it.
+    fn s20_as_planned(&self, old: &Instance, out: &mut Vec<Refusal>) {
+        let planned = self.evidence.planned_on.instances.get(&old.id);
+        if planned.is_some_and(|planned| planned.digest != old.digest) {
+            out.push(expected(
+                "S20",
+                format!("{} has changed since the look that this was planned on", old.id),
+            ));
+        }
     }
 
     /// S7: a full group is left by the old one before its replacement can be proven there. It has to be up, at least; the floor
@@ -490,6 +503,7 @@ impl<'a> Case<'a> {
     fn may_make_room(&self, one: &Replacement, instance: &Instance, out: &mut Vec<Refusal>) {
         self.s1_of_slot(instance, out);
         self.s17_ours_to_end(instance, out);
+        self.s20_as_planned(instance, out);
         self.s9_gone(one, out);
         let look = self.evidence.look;
         let is_up = |id: &InstanceId| {

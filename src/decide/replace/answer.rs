@@ -212,9 +212,10 @@ fn launch_refused(one: &mut Replacement, policy: &Policy, launch: &Launch, error
         return;
     };
     let fails = |why: String| Some(LaunchEnd::Failed { at: now, why });
+    let is_of_the_image = is_of_the_image(error);
     match error.class {
         // Another candidate may be had; this one is not asked again in this round.
-        ErrorClass::Capacity | ErrorClass::Image => {
+        _ if is_of_the_image || error.class == ErrorClass::Capacity => {
             asked.answer = LaunchAnswer::Refused { error: error.clone() };
             asked.request = None;
             let earlier = one.retry.take();
@@ -226,6 +227,8 @@ fn launch_refused(one: &mut Replacement, policy: &Policy, launch: &Launch, error
         | ErrorClass::Ambiguous
         | ErrorClass::InvalidState
         | ErrorClass::Quota
+        | ErrorClass::Capacity
+        | ErrorClass::Image
         | ErrorClass::NeverSent => hold_off(one, policy, error, now),
         // Something was launched with this token: the looks find it.
         ErrorClass::Token if error.code.as_deref() == Some("IdempotentParameterMismatch") => {
@@ -244,6 +247,12 @@ fn launch_refused(one: &mut Replacement, policy: &Policy, launch: &Launch, error
             attempt.end = fails(error.to_string());
         }
     }
+}
+
+/// AWS refuses this image, whatever it is launched on: it cannot be launched any more, or has terms that this account has not
+/// agreed to (Marketplace).
+pub(super) fn is_of_the_image(error: &AwsError) -> bool {
+    error.class == ErrorClass::Image || error.code.as_deref() == Some("OptInRequired")
 }
 
 fn of_registration(

@@ -4,9 +4,10 @@
 //! What is not proven is not used, and why it is not is said.
 
 use crate::decide::hold::HoldReason;
-use crate::model::{Blueprint, ImageFacts, ImageId, ImageState, SubnetFacts, Supply, TypeFacts};
+use crate::model::{Blueprint, ImageFacts, ImageId, ImageState, SubnetFacts, Supply, TypeFacts, Zone};
 use crate::policy::{Launch as LaunchPolicy, Replace};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One of the policy's image sources, judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,12 +47,20 @@ impl Candidate<'_> {
 }
 
 /// Judges every source against the types that would be launched. `dead` is the image that is being replaced.
-pub(crate) fn offers(supply: &Supply, types: &[(&str, &TypeFacts)], dead: &ImageId) -> Vec<Offer> {
+pub(crate) fn offers(
+    supply: &Supply,
+    replace: &Replace,
+    types: &[(&str, &TypeFacts)],
+    dead: &ImageId,
+) -> Vec<Offer> {
     let mut chosen = false;
     let judged = supply.images.iter().map(|offer| {
         let (image, refusal) = match &offer.image {
             Err(why) => (None, Some(why.clone())),
-            Ok(image) => (Some(image.id.clone()), not_launchable(image, types, dead)),
+            Ok(image) => {
+                let why = not_launchable(image, types, dead).or_else(|| leaves(image, supply, replace));
+                (Some(image.id.clone()), why)
+            }
         };
         let verdict = match refusal {
             Some(why) => OfferVerdict::Refused { why },
@@ -106,6 +115,27 @@ fn not_launchable(image: &ImageFacts, types: &[(&str, &TypeFacts)], dead: &Image
     ))
 }
 
+/// What a failed launch of it would leave behind: volumes that outlive their instance. A clone has its root's own settings.
+fn leaves(image: &ImageFacts, supply: &Supply, replace: &Replace) -> Option<String> {
+    let is_settled = |device: &String| match &replace.launch {
+        LaunchPolicy::Clone => image.root_device.as_ref() == Some(device),
+        LaunchPolicy::Template { .. } => template(supply).is_some_and(|facts| facts.ends.contains(device)),
+    };
+    let kept: Vec<&str> = image
+        .keeps
+        .iter()
+        .filter(|device| !is_settled(device))
+        .map(String::as_str)
+        .collect();
+    (!kept.is_empty()).then(|| {
+        let (id, devices) = (&image.id, kept.join(", "));
+        format!(
+            "{id} keeps the volume on {devices} after termination, so what a failed launch made would stay; it takes an image \
+             with DeleteOnTermination there"
+        )
+    })
+}
+
 /// The types to launch, the original one first, as far as AWS has them.
 ///
 /// # Errors
@@ -145,6 +175,18 @@ fn template(supply: &Supply) -> Option<&crate::model::TemplateFacts> {
     supply.template.as_ref().and_then(|facts| facts.as_ref().ok())
 }
 
+/// What is to be launched: like what, and for where.
+pub(crate) struct Sought<'a> {
+    pub blueprint: Option<&'a Blueprint>,
+    /// Of the target groups that it is to serve in, the names.
+    pub groups: Vec<String>,
+    pub dead: ImageId,
+    /// Images that AWS has refused to launch in this attempt, with its words: the next source is used.
+    pub refused: BTreeMap<ImageId, String>,
+    /// A group, and the zone that has to be kept for its sake.
+    pub bound: Option<(String, Zone)>,
+}
+
 /// Every combination, in the order to try them: another type first, for it keeps the place; then another subnet.
 ///
 /// # Errors
@@ -152,24 +194,35 @@ fn template(supply: &Supply) -> Option<&crate::model::TemplateFacts> {
 pub(crate) fn candidates<'a>(
     supply: &'a Supply,
     replace: &'a Replace,
-    blueprint: Option<&'a Blueprint>,
-    groups: &[String],
-    dead: &ImageId,
+    sought: &Sought<'a>,
 ) -> Result<Vec<Candidate<'a>>, HoldReason> {
-    let types = types(supply, replace, blueprint)?;
-    let offers = offers(supply, &types, dead);
-    let chosen = offers
+    let types = types(supply, replace, sought.blueprint)?;
+    let offers = offers(supply, replace, &types, &sought.dead);
+    let usable = |offer: &&Offer| {
+        let is_refused = offer
+            .image
+            .as_ref()
+            .is_some_and(|id| sought.refused.contains_key(id));
+        !is_refused && !matches!(offer.verdict, OfferVerdict::Refused { .. })
+    };
+    let image = offers
         .iter()
-        .position(|offer| offer.verdict == OfferVerdict::Chosen);
-    let image = chosen
+        .position(|offer| usable(&offer))
         .and_then(|at| supply.images.get(at))
         .and_then(|offer| offer.image.as_ref().ok());
     let Some(image) = image else {
+        let in_words = |offer: &Offer| {
+            let refusal = offer.image.as_ref().and_then(|id| sought.refused.get(id));
+            refusal.map_or_else(
+                || refusal_in_words(offer),
+                |why| format!("{}: {why}", offer.source),
+            )
+        };
         return Err(HoldReason::NoImage {
-            offers: offers.iter().map(refusal_in_words).collect(),
+            offers: offers.iter().map(in_words).collect(),
         });
     };
-    let (subnets, mut why) = subnets(supply, replace, blueprint, groups);
+    let (subnets, mut why) = subnets(supply, replace, sought);
     let mut found = Vec::new();
     for (subnet, facts) in subnets {
         for (name, kind) in &types {
@@ -209,15 +262,14 @@ fn refusal_in_words(offer: &Offer) -> String {
 fn subnets<'a>(
     supply: &'a Supply,
     replace: &'a Replace,
-    blueprint: Option<&'a Blueprint>,
-    groups: &[String],
+    sought: &Sought<'a>,
 ) -> (Vec<(&'a str, &'a SubnetFacts)>, Vec<String>) {
     let of_template = template(supply).and_then(|facts| facts.subnet.as_deref());
     let original = match &replace.launch {
         LaunchPolicy::Clone => None,
         LaunchPolicy::Template { .. } => of_template,
     };
-    let original = original.or_else(|| blueprint.map(|blueprint| blueprint.subnet.as_str()));
+    let original = original.or_else(|| sought.blueprint.map(|blueprint| blueprint.subnet.as_str()));
     let vpc = original
         .and_then(|subnet| supply.subnets.get(subnet))
         .map(|facts| facts.vpc.as_str());
@@ -233,7 +285,7 @@ fn subnets<'a>(
             why.push(format!("there is no subnet {id}"));
             continue;
         };
-        let unreached = groups.iter().find(|group| {
+        let unreached = sought.groups.iter().find(|group| {
             let facts_of_group = supply.groups.get(*group);
             facts_of_group.is_some_and(|of| !of.zones.is_empty() && !of.zones.contains(&facts.zone))
         });
@@ -242,6 +294,12 @@ fn subnets<'a>(
         } else if let Some(group) = unreached {
             why.push(format!(
                 "the load balancer of {group} does not reach {} ({id})",
+                facts.zone
+            ));
+        } else if let Some((group, zone)) = sought.bound.as_ref().filter(|(_, zone)| *zone != facts.zone) {
+            why.push(format!(
+                "target group {group} keeps traffic within each zone, and the floor of {zone} needs another one there ({id} is \
+                 in {})",
                 facts.zone
             ));
         } else if facts.free_addresses < 1 {

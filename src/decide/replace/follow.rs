@@ -212,6 +212,7 @@ impl Follower<'_> {
                     u32::from(self.tick.counts)
                 };
                 attempt.healthy_looks = attempt.healthy_looks.saturating_add(proves);
+                attempt.proven |= attempt.healthy_looks >= PROVEN_AFTER_LOOKS;
                 attempt.unwell = Duration::ZERO;
             }
             Some(Serves::No(_)) => {
@@ -257,12 +258,13 @@ impl Follower<'_> {
         }
         let grace = &self.seen.policy.grace;
         let is_late = attempt.lasted >= grace.boot;
-        let too_late = (!stage.draining || stage.swapping) && attempt.healthy_looks == 0 && is_late;
+        let is_unwell = attempt.unwell >= grace.unhealthy;
+        let too_late = (!stage.draining || stage.swapping)
+            && attempt.healthy_looks == 0
+            && is_late
+            && (!attempt.proven || is_unwell);
         // One that had to wait for the old one's place in a group is given its time to boot all the same.
-        let unwell = stage.draining
-            && !stage.put_down
-            && attempt.unwell >= grace.unhealthy
-            && (is_late || !stage.swapping);
+        let unwell = stage.draining && !stage.put_down && is_unwell && (is_late || !stage.swapping);
         // Our failure to see is never its failure: without an unwell look it is not judged.
         match serves(self.seen.look, stage.slot?, instance) {
             Serves::No(why) if too_late || unwell => Some(format!("{id} was not healthy in time: {why}")),

@@ -17,12 +17,14 @@
 //! | `need` | who is to be replaced, and what holds that back |
 //! | `queue` | in which order, over all services |
 //! | `candidate`, `request` | which image, type and subnet; the launch itself |
+//! | `choose` | what is launched: the first candidate that loses nothing |
 //! | `progress` | the next step of one that is under way |
 //! | `serve` | the proof that an instance serves |
 //! | `follow`, `answer` | what a look and an answer mean for it |
 
 mod answer;
 mod candidate;
+mod choose;
 mod follow;
 mod lost;
 mod need;
@@ -118,7 +120,7 @@ pub(in crate::decide) fn wants(policy: &Policy, slot: &SlotName, kind: AilmentKi
     runs && policy.replace.is_some() && choice == OnReplaceable::Replace
 }
 
-pub(in crate::decide) fn is_gone(instance: &Instance) -> bool {
+pub fn is_gone(instance: &Instance) -> bool {
     matches!(
         instance.state,
         InstanceState::Terminated | InstanceState::ShuttingDown

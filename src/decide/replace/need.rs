@@ -1,9 +1,8 @@
 //! Who is to be replaced, and everything that holds that back.
 
-use super::candidate::{candidates, offers, types};
+use super::choose::{Wish, all_offers, choose};
 use super::queue::{Queued, Rank, Risk};
-use super::request::{Wanted, launch, uncarried};
-use super::{Offer, is_gone, progress, role_of, wants};
+use super::{is_gone, progress, role_of, wants};
 use crate::decide::fold::{LOOKS_FOR_ABSENCE, true_coverage};
 use crate::decide::hold::HoldReason;
 use crate::decide::plan::PlannedStep;
@@ -11,8 +10,8 @@ use crate::decide::remedy::{GRACE_OF_UNANNOUNCED, gates_of};
 use crate::decide::service::Input;
 use crate::decide::verdict::target_of;
 use crate::model::{
-    Ailment, AilmentKind, Blueprint, ImageId, Instance, InstanceId, Launch, LaunchAnswer, Lifecycle,
-    RepairId, RepairOf, Replacement, SlotName, Step, TargetState, Timer, tags,
+    Ailment, AilmentKind, Instance, InstanceId, Launch, Lifecycle, RepairId, RepairOf, Replacement, SlotName,
+    Step, TargetState, Timer,
 };
 use crate::policy::{Maintenance, Selector, Slot};
 use jiff::{SignedDuration, Timestamp};
@@ -221,10 +220,14 @@ fn judged(input: &Input<'_>, need: &Need<'_>) -> (Queued, Vec<HoldReason>, Optio
         evidence: need.evidence.to_owned(),
         ready: false,
         under_way: false,
+        goes_on: false,
         quarantined: false,
         not_before: not_before(input, &holds),
         candidate: launch.as_ref().map(in_words),
-        new_public_ip: blueprint(input, need.old).is_some_and(|blueprint| blueprint.public_ip),
+        new_public_ip: input
+            .blueprints
+            .get(need.old)
+            .is_some_and(|blueprint| blueprint.public_ip),
         offers: all_offers(input, need.old),
     };
     (queued, holds, launch)
@@ -245,10 +248,6 @@ pub(super) fn in_words(launch: &Launch) -> String {
         "{} on {} in {}",
         launch.image, launch.instance_type, launch.subnet
     )
-}
-
-fn blueprint<'a>(input: &Input<'a>, id: &InstanceId) -> Option<&'a Blueprint> {
-    input.blueprints.get(id)
 }
 
 /// Only on a whole view, and never while too much ails at once.
@@ -449,125 +448,4 @@ fn not_before(input: &Input<'_>, holds: &[HoldReason]) -> Option<Timestamp> {
         Maintenance::Windows(_) if !maintenance.contains(waited) => maintenance.next_start(waited),
         _ => Some(waited),
     }
-}
-
-/// What is to be launched, and what not again.
-pub(super) struct Wish<'a> {
-    pub slot: &'a Slot,
-    pub old: &'a InstanceId,
-    /// Tries of this attempt so far.
-    pub refused: &'a [crate::model::LaunchTry],
-}
-
-/// The launch of the first candidate that has not been refused yet.
-///
-/// # Errors
-/// Why there is none.
-pub(super) fn choose(input: &Input<'_>, wish: &Wish<'_>, of: &RepairOf) -> Result<Launch, HoldReason> {
-    let replace = input
-        .policy
-        .replace
-        .as_ref()
-        .ok_or(HoldReason::NothingToLaunchFrom)?;
-    if let Some(instance) = launched_by_others(input, wish.old) {
-        return Err(HoldReason::LaunchedAlready { instance });
-    }
-    let blueprint = blueprint(input, wish.old);
-    if blueprint.is_none() && matches!(replace.launch, crate::policy::Launch::Clone) {
-        return Err(HoldReason::NoBlueprint);
-    }
-    let what = blueprint
-        .map(|blueprint| uncarried(replace, blueprint))
-        .unwrap_or_default();
-    if !what.is_empty() {
-        return Err(HoldReason::CannotCarry { what });
-    }
-    let supply = supply(input)?;
-    let groups: Vec<String> = wish
-        .slot
-        .target_groups
-        .iter()
-        .map(|wanted| wanted.name.clone())
-        .collect();
-    let dead = dead_image(input, wish.old);
-    let candidates = candidates(supply, replace, blueprint, &groups, &dead)?;
-    let wanted = Wanted {
-        service: &input.policy.service,
-        slot: wish.slot,
-        replace,
-        blueprint,
-        supply,
-    };
-    let is_refused = |launch: &Launch| {
-        let same = |one: &&crate::model::LaunchTry| one.token == launch.token;
-        let refused = |one: &crate::model::LaunchTry| matches!(one.answer, LaunchAnswer::Refused { .. });
-        wish.refused.iter().find(same).is_some_and(refused)
-    };
-    for candidate in &candidates {
-        let launch = launch(&wanted, of, candidate)?;
-        if !is_refused(&launch) {
-            return Ok(launch);
-        }
-    }
-    let why = candidates
-        .iter()
-        .map(|candidate| format!("{}: refused", candidate.in_words()));
-    Err(HoldReason::NoPlace { why: why.collect() })
-}
-
-/// A living instance that its tags say is in this one's place, or in that of another one that still has it, and that no
-/// attempt of this journal made. Its tags make it nobody's own, and are enough to launch no second one (S3, S11).
-fn launched_by_others(input: &Input<'_>, old: &InstanceId) -> Option<InstanceId> {
-    let has_its_place = |id: &InstanceId| {
-        let other = input.look.instances.get(id);
-        *id == *old || other.is_some_and(|other| !is_gone(other) && !other.is_retired())
-    };
-    let is_known = |of: &InstanceId, id: &InstanceId| {
-        let one = input.memory.replacements.get(of);
-        one.is_some_and(|one| one.launched().any(|launched| launched == id))
-    };
-    let is_strange = |instance: &&Instance| {
-        let replaced = instance.tag(tags::REPLACES).map(InstanceId::new);
-        replaced.is_some_and(|of| has_its_place(&of) && !is_gone(instance) && !is_known(&of, &instance.id))
-    };
-    let mut found = input.look.instances.values().filter(is_strange);
-    found.next().map(|instance| instance.id.clone())
-}
-
-fn supply<'a>(input: &Input<'a>) -> Result<&'a crate::model::Supply, HoldReason> {
-    let unread = |why: Vec<String>| HoldReason::SupplyUnread { why };
-    let supply = input
-        .supply
-        .ok_or_else(|| unread(vec!["it has not been read yet".to_owned()]))?;
-    if supply.failed.is_empty() {
-        Ok(supply)
-    } else {
-        Err(unread(supply.failed.clone()))
-    }
-}
-
-fn dead_image(input: &Input<'_>, old: &InstanceId) -> ImageId {
-    let seen = input
-        .look
-        .instances
-        .get(old)
-        .and_then(|instance| instance.image.clone());
-    let known = blueprint(input, old).map(|blueprint| blueprint.image.clone());
-    let is_dead = |image: &ImageId| {
-        // The image of an instance that was terminated may be as good as ever.
-        let metadata = input.look.image_metadata.get(old);
-        metadata.is_some_and(|metadata| {
-            metadata.image == *image && metadata.state != crate::model::ImageState::Available
-        })
-    };
-    seen.or(known).filter(is_dead).unwrap_or_else(|| ImageId::new(""))
-}
-
-fn all_offers(input: &Input<'_>, old: &InstanceId) -> Vec<Offer> {
-    let (Some(supply), Some(replace)) = (input.supply, &input.policy.replace) else {
-        return Vec::new();
-    };
-    let blueprint = blueprint(input, old);
-    let types = types(supply, replace, blueprint).unwrap_or_default();
-    offers(supply, &types, &dead_image(input, old))
 }

@@ -1,7 +1,8 @@
 //! The next step of a replacement that is under way, or what it waits for.
 
+use super::choose::{Wish, choose, would_lose};
 use super::follow::is_down;
-use super::need::{Proposed, Wish, breaker, choose, half_a_view, in_words, outside_of_windows};
+use super::need::{Proposed, breaker, half_a_view, in_words, outside_of_windows};
 use super::queue::{Queued, Rank, Risk};
 use super::serve::{Serves, is_out, is_registered, serves};
 use super::{PROVEN_AFTER_LOOKS, is_gone};
@@ -32,6 +33,7 @@ pub(super) fn go_on(input: &Input<'_>, one: &Replacement, proposed: &mut Propose
     };
     worker.work();
     let Worker { steps, holds, .. } = worker;
+    proposed.queue.push(queued(input, one, &holds));
     proposed.steps.extend(steps);
     let new = one.new_instance().cloned();
     for hold in holds {
@@ -40,10 +42,13 @@ pub(super) fn go_on(input: &Input<'_>, one: &Replacement, proposed: &mut Propose
             proposed.holds.push((one.slot.clone(), id.clone(), hold.clone()));
         }
     }
-    proposed.queue.push(queued(input, one));
 }
 
-fn queued(input: &Input<'_>, one: &Replacement) -> Queued {
+/// Its place in the queue. Others wait for what has launched something or taken something out, and while nothing but its own
+/// cooldown keeps it from going on; not for another week's window, for capacity or for a person.
+fn queued(input: &Input<'_>, one: &Replacement, holds: &[HoldReason]) -> Queued {
+    let is_awaited =
+        |hold: &HoldReason| matches!(hold, HoldReason::Cooldown { .. } | HoldReason::Replacing { .. });
     let attempt = one.attempt();
     let candidate = attempt
         .and_then(|attempt| attempt.tries.last())
@@ -60,6 +65,7 @@ fn queued(input: &Input<'_>, one: &Replacement) -> Queued {
         evidence: one.evidence.clone(),
         ready: one.quarantined.is_none(),
         under_way: true,
+        goes_on: one.quarantined.is_none() && (one.is_in_motion() || holds.iter().all(is_awaited)),
         quarantined: one.quarantined.is_some(),
         not_before: None,
         candidate,
@@ -329,6 +335,19 @@ impl<'a> Worker<'a> {
         is_full.then_some(HoldReason::Concurrent { others, limit })
     }
 
+    /// While this one waited, another service's dead image had its turn: one at a time over all of them.
+    fn another_under_way(&self) -> Option<HoldReason> {
+        if self.one.kind != AilmentKind::ImageGone || self.one.is_in_motion() {
+            return None;
+        }
+        let is_it =
+            |other: &&Queued| other.kind == AilmentKind::ImageGone && other.under_way && other.goes_on;
+        let other = self.input.elsewhere.queue.iter().find(is_it)?;
+        Some(HoldReason::Queued {
+            behind: other.in_words(),
+        })
+    }
+
     fn launch(&mut self, number: u32, refused: &[crate::model::LaunchTry]) {
         let Some(slot) = self.slot else { return };
         // What was not sent in one window, or failed in it, waits for the next while the old one serves.
@@ -340,6 +359,10 @@ impl<'a> Worker<'a> {
         });
         if self.one.kind == AilmentKind::ImageGone && old.is_none_or(is_gone) && !is_lost {
             self.waits(format!("{} is not to be seen any more", self.one.old));
+            return;
+        }
+        if let Some(hold) = self.another_under_way() {
+            self.holds.push(hold);
             return;
         }
         let serves = old.is_some_and(|old| old.state == InstanceState::Running);
@@ -494,6 +517,10 @@ impl<'a> Worker<'a> {
             .iter()
             .filter(|target| target.instance == *old && is_registered(target));
         let theirs: Vec<&Target> = theirs.collect();
+        if let Some(hold) = would_lose(self.input, old).filter(|_| !theirs.is_empty()) {
+            self.holds.push(hold);
+            return true;
+        }
         for target in &theirs {
             let why = format!("target group {name} has no room for {new} beside it");
             self.take_out_of((name, group), target, &why);
@@ -515,6 +542,11 @@ impl<'a> Worker<'a> {
         };
         if self.one.kind == AilmentKind::Missing {
             self.waits(format!("{} serves in its place", new.id));
+            return;
+        }
+        // What has come to hang on it since the launch is not given up with it.
+        if let Some(hold) = would_lose(self.input, &self.one.old) {
+            self.holds.push(hold);
             return;
         }
         let why = format!("{} serves in its place, and its image is gone", new.id);

@@ -41,6 +41,9 @@ pub struct Queued {
     /// Nothing but the queue holds it back, or it is under way.
     pub ready: bool,
     pub under_way: bool,
+    /// Of one that is under way: others wait for it. They do not wait with it for next week's window, capacity or a person.
+    #[serde(skip)]
+    pub goes_on: bool,
     /// It is under way, and given up until a person says otherwise: nobody waits for it.
     pub quarantined: bool,
     /// Not before this time, as far as time alone tells; `None`: something else holds it back, too.
@@ -60,7 +63,10 @@ impl Queued {
         let is_ready = self.ready || self.not_before.is_some_and(is_due);
         self.kind == AilmentKind::ImageGone
             && !self.quarantined
-            && (self.under_way || (is_ready && self.rank < *other))
+            && match self.under_way {
+                true => self.goes_on,
+                false => is_ready && self.rank < *other,
+            }
     }
 
     /// `service/slot/instance`

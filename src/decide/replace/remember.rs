@@ -135,6 +135,7 @@ fn begun(number: u32, now: Timestamp) -> LaunchAttempt {
         lasted: Duration::ZERO,
         seen: false,
         healthy_looks: 0,
+        proven: false,
         unwell: Duration::ZERO,
         absent: None,
         end: None,

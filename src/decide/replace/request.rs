@@ -28,7 +28,8 @@ pub(crate) struct Wanted<'a> {
 /// What keeps a clone from being like its original; empty: nothing.
 pub(crate) fn uncarried(replace: &Replace, blueprint: &Blueprint) -> Vec<String> {
     if matches!(replace.launch, LaunchPolicy::Template { .. }) {
-        // The template says what its instances have; what the old one holds all the same is not to be lost.
+        // The template says what its instances have; what the old one holds all the same is not to be lost, and it has to
+        // let itself be put down.
         let held = blueprint
             .uncarried
             .iter()
@@ -54,7 +55,7 @@ fn is_kept(replace: &Replace, kind: UncarriedKind) -> bool {
         UncarriedKind::DataVolume => replace.keep.data_volumes,
         UncarriedKind::ElasticIp => replace.keep.elastic_ip,
         UncarriedKind::NetworkInterface => replace.keep.network_interface,
-        UncarriedKind::Other => true,
+        UncarriedKind::Protection | UncarriedKind::Other => true,
     }
 }
 
@@ -121,6 +122,15 @@ fn template_version(supply: &Supply) -> Result<i64, HoldReason> {
                 )],
             })
         }
+        Some(Ok(facts)) if !facts.unfit.is_empty() => {
+            let unfit: Vec<&str> = facts.unfit.iter().map(String::as_str).collect();
+            Err(HoldReason::SupplyUnread {
+                why: vec![format!(
+                    "the launch template asks for {}, so what a failed launch made could not be ended; make a version without",
+                    unfit.join(" and ")
+                )],
+            })
+        }
         Some(Ok(facts)) => Ok(facts.version),
         Some(Err(why)) => Err(HoldReason::SupplyUnread {
             why: vec![why.clone()],
@@ -154,6 +164,7 @@ fn clone_of(blueprint: &Blueprint, candidate: &Candidate<'_>) -> Result<CloneOf,
         key_name: blueprint.key_name.clone(),
         user_data: blueprint.user_data.clone(),
         metadata: blueprint.metadata.clone(),
+        id_records: blueprint.id_records,
         monitoring: blueprint.monitoring,
         ebs_optimized: blueprint.ebs_optimized && candidate.kind.ebs_optimizable,
         cpu_credits: blueprint.cpu_credits.clone().filter(|_| candidate.kind.burstable),

@@ -7,15 +7,15 @@ use crate::decide::outcome::fold_outcome;
 use crate::decide::{FindingKind, Plan};
 use crate::model::*;
 
-const NEW: &str = "i-0000000000000000e";
+pub(super) const NEW: &str = "i-0000000000000000e";
 
 /// The launch that a plan asks for is answered so.
-fn answer(night: &mut Night, launch: &Launch, outcome: &Outcome) {
+pub(super) fn answer(night: &mut Night, launch: &Launch, outcome: &Outcome) {
     let intent = night.intent(Step::Launch(Box::new(launch.clone())));
     night.memory = fold_outcome(&night.memory, &night.policy, &intent, outcome, night.now);
 }
 
-fn refused(class: ErrorClass, code: &str) -> Outcome {
+pub(super) fn refused(class: ErrorClass, code: &str) -> Outcome {
     Outcome::Failed {
         error: AwsError {
             operation: "RunInstances".to_owned(),
@@ -39,12 +39,12 @@ fn appear(night: &mut Night, launch: &Launch, state: InstanceState) {
     night.instances.push(new);
 }
 
-fn terminated(plan: &Plan) -> Vec<&str> {
+pub(super) fn terminated(plan: &Plan) -> Vec<&str> {
     of_steps(plan, |step| matches!(step, Step::Terminate { .. }))
 }
 
 /// The instances of the planned steps of one kind.
-fn of_steps(plan: &Plan, is_it: impl Fn(&Step) -> bool) -> Vec<&str> {
+pub(super) fn of_steps(plan: &Plan, is_it: impl Fn(&Step) -> bool) -> Vec<&str> {
     let steps = plan.steps.iter().filter(|planned| is_it(&planned.step));
     steps
         .flat_map(|planned| planned.step.instances())
@@ -52,17 +52,17 @@ fn of_steps(plan: &Plan, is_it: impl Fn(&Step) -> bool) -> Vec<&str> {
         .collect()
 }
 
-fn registered(plan: &Plan) -> Vec<&str> {
+pub(super) fn registered(plan: &Plan) -> Vec<&str> {
     of_steps(plan, |step| matches!(step, Step::Register(_)))
 }
 
 /// The replacement of blue.
-fn of_blue(night: &Night) -> &Replacement {
+pub(super) fn of_blue(night: &Night) -> &Replacement {
     &night.memory.replacements[&InstanceId::from(BLUE)]
 }
 
 /// The new one serves, for long enough to be proven; blue has been taken out and drains.
-fn draining(night: &mut Night) {
+pub(super) fn draining(night: &mut Night) {
     launched(night);
     night.targets.push(target(NEW, TargetState::Healthy, None));
     for _ in 0..4 {
@@ -86,7 +86,7 @@ fn until_something_is_done(night: &mut Night) -> Plan {
 }
 
 /// A launch with this answer is accepted, and what it makes runs.
-fn launched(night: &mut Night) -> Launch {
+pub(super) fn launched(night: &mut Night) -> Launch {
     let facts = GroupFacts {
         cross_zone: true,
         zones: std::collections::BTreeSet::from(["eu-west-2a".into()]),

@@ -112,6 +112,10 @@ fn refused(mut night: Night, operation: &str, change: impl FnOnce(&mut Case)) ->
     }
 }
 
+fn of_look<'a>(case: &'a mut Case, id: &str) -> &'a mut Instance {
+    case.look.instances.get_mut(&id.into()).unwrap()
+}
+
 fn one(case: &mut Case) -> &mut Replacement {
     case.night.memory.replacements.get_mut(&BLUE.into()).unwrap()
 }
@@ -293,6 +297,11 @@ fn nothing_is_taken_out_below_the_floor_or_before_its_replacement_is_proven() {
         ),
     ];
     check(proven, "DeregisterTargets", breaches);
+    let another: Breach = (
+        "S20",
+        Box::new(|c| of_look(c, BLUE).digest = "another".to_owned()),
+    );
+    check(proven, "DeregisterTargets", vec![another]);
 }
 
 #[test]
@@ -323,6 +332,11 @@ fn nothing_is_stopped_that_serves_or_whose_replacement_does_not() {
         ),
     ];
     check(drained, "StopInstances", breaches);
+    let another: Breach = (
+        "S20",
+        Box::new(|c| of_look(c, BLUE).digest = "another".to_owned()),
+    );
+    check(drained, "StopInstances", vec![another]);
 }
 
 /// Blue is stopped and marked; its root volume outlived it.

@@ -27,6 +27,7 @@ fn blueprint(id: &str, slot: &str) -> Blueprint {
         profile: Some("arn:aws:iam::111122223333:instance-profile/tis".to_owned()),
         key_name: None,
         user_data: Some(UserData::new("c2VjcmV0")),
+        id_records: IdRecords::default(),
         metadata: MetadataOptions {
             tokens: Some("required".to_owned()),
             ..MetadataOptions::default()
@@ -65,7 +66,7 @@ fn image(id: &str) -> ImageFacts {
         root_device: Some("/dev/xvda".to_owned()),
         root_is_ebs: true,
         root_size_gib: Some(30),
-        other_devices: BTreeSet::new(),
+        keeps: BTreeSet::new(),
     }
 }
 
@@ -233,7 +234,43 @@ fn each_thing_that_must_hold_a_launch_back_does_so_alone() {
                     subnet: Some("subnet-a".to_owned()),
                     has_interfaces: false,
                     keeps: BTreeSet::from(["/dev/xvda".to_owned()]),
+                    ends: BTreeSet::new(),
+                    unfit: BTreeSet::new(),
                 }));
+            }),
+        ),
+        (
+            "supply-unread",
+            Box::new(|n| {
+                let (name, version) = ("lt-base".to_owned(), "1".to_owned());
+                n.policy.replace.as_mut().unwrap().launch = crate::policy::Launch::Template { name, version };
+                n.supply.as_mut().unwrap().template = Some(Ok(TemplateFacts {
+                    version: 1,
+                    instance_type: Some("t3.large".to_owned()),
+                    subnet: Some("subnet-a".to_owned()),
+                    has_interfaces: false,
+                    keeps: BTreeSet::new(),
+                    ends: BTreeSet::new(),
+                    unfit: BTreeSet::from(["termination protection".to_owned()]),
+                }));
+            }),
+        ),
+        (
+            "blueprint-unread",
+            Box::new(|n| {
+                n.unread.insert(BLUE.into(), "no permission".to_owned());
+            }),
+        ),
+        (
+            "blueprint-unread",
+            Box::new(|n| n.instance(BLUE).digest = "another volume".to_owned()),
+        ),
+        (
+            // Beside the root, whose settings a clone has of its own.
+            "no-image",
+            Box::new(|n| {
+                let image = n.supply.as_mut().unwrap().images[1].image.as_mut();
+                image.unwrap().keeps = BTreeSet::from(["/dev/xvda".to_owned(), "/dev/sdf".to_owned()]);
             }),
         ),
         (
@@ -323,6 +360,54 @@ fn each_thing_that_must_hold_a_launch_back_does_so_alone() {
         );
     }
     assert!(held(|_| {}).1, "and without any of them it is launched");
+}
+
+#[test]
+fn what_the_launch_settles_of_an_images_volumes_is_in_nobodys_way() {
+    let keeps = |n: &mut Night, devices: &[&str]| {
+        let image = n.supply.as_mut().unwrap().images[1].image.as_mut();
+        image.unwrap().keeps = devices.iter().map(ToString::to_string).collect();
+    };
+    let of_template = |n: &mut Night, ends: &[&str]| {
+        let (name, version) = ("lt-base".to_owned(), "1".to_owned());
+        n.policy.replace.as_mut().unwrap().launch = crate::policy::Launch::Template { name, version };
+        n.supply.as_mut().unwrap().template = Some(Ok(TemplateFacts {
+            version: 1,
+            instance_type: Some("t3.large".to_owned()),
+            subnet: Some("subnet-a".to_owned()),
+            has_interfaces: false,
+            keeps: BTreeSet::new(),
+            ends: ends.iter().map(ToString::to_string).collect(),
+            unfit: BTreeSet::new(),
+        }));
+    };
+    assert!(held(|n| keeps(n, &["/dev/xvda"])).1, "a clone's root");
+    let settled = held(|n| {
+        keeps(n, &["/dev/xvda", "/dev/sdf"]);
+        of_template(n, &["/dev/sdf", "/dev/xvda"]);
+    });
+    assert!(settled.1, "{settled:?}");
+    let root_is_left = held(|n| {
+        keeps(n, &["/dev/xvda", "/dev/sdf"]);
+        of_template(n, &["/dev/sdf"]);
+    });
+    assert!(!root_is_left.1, "a template says nothing of the root");
+}
+
+#[test]
+fn a_grace_that_is_over_before_three_looks_says_what_it_waits_for() {
+    let mut night = Night::of(tis(&REPLACE.replace("10m", "0s")));
+    night.image = Some(ImageState::Deregistered);
+    let plan = night.plan();
+    let of_blue = plan
+        .holds
+        .iter()
+        .find(|hold| matches!(hold.reason, HoldReason::Grace { .. }));
+    let sentence = of_blue.unwrap().reason.sentence();
+    assert!(
+        sentence.contains("3 looks") && !sentence.contains("0s"),
+        "{sentence}"
+    );
 }
 
 #[test]
