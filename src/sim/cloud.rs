@@ -141,6 +141,11 @@ impl Cloud {
         self.lock().oracle.keep_secret(secret);
     }
 
+    /// From now on this text is user data: nothing but a launch may contain it, and the journal.
+    pub fn keep_user_data(&self, text: &str) {
+        self.lock().oracle.keep_user_data(text);
+    }
+
     /// No further faults of calls, no stale reads, no further meddling: from now on the run is to become stable (L1).
     pub fn calm(&self) {
         let now = self.clock.now();

@@ -169,14 +169,17 @@ impl State {
             };
             self.oracle.judge(&arrival);
         }
+        let is_half = fault == Some(&Fault::Partial);
+        let half = is_half.then(|| first_half(request)).flatten();
         let response = match fault {
             Some(Fault::Refuse(error)) => Err(error.clone()),
             Some(Fault::Hang | Fault::HtmlError(_)) => Err(ApiError::throttled()),
             // A copy of the world has done it; this one has not.
             Some(Fault::NothingDone) => self.world.clone().call(now, request),
-            Some(Fault::Partial) => match first_half(request) {
-                Some(half) => self.world.call(now, &half),
-                None => Ok(Answer::StateChanges(Vec::new())),
+            Some(Fault::Partial) => match &half {
+                Some(half) => self.world.call(now, half),
+                None if is_about_instances(request) => Ok(Answer::StateChanges(Vec::new())),
+                None => self.world.clone().call(now, request),
             },
             Some(Fault::Stale(lag)) => {
                 let usual = self.world.staleness();
@@ -206,8 +209,16 @@ impl State {
                 params,
                 world: &self.world,
             };
-            if is_done(fault) {
-                self.oracle.effected(&arrival, &response);
+            // Of a half the world has done no more than that.
+            let done = match &half {
+                Some(half) => Some(Arrival {
+                    request: half,
+                    ..arrival
+                }),
+                None => is_done(fault).then_some(arrival),
+            };
+            if let Some(done) = done {
+                self.oracle.effected(&done, &response);
             }
             if is_readable {
                 self.oracle.shown(&arrival, &response);
@@ -304,19 +315,35 @@ fn understand(world: &World, endpoint: &Endpoint, parcel: &Parcel) -> Result<Req
     }
 }
 
-/// The same request for the first half of its instances; `None` if that is nobody.
+/// Its answer lists what was done.
+fn is_about_instances(request: &Request) -> bool {
+    use Operation::{StartInstances, StopInstances, TerminateInstances};
+    matches!(
+        request.operation,
+        StartInstances { .. } | StopInstances { .. } | TerminateInstances { .. }
+    )
+}
+
+/// The same request for the first half of what it names; `None` if that is nothing, or if it names no list.
 fn first_half(request: &Request) -> Option<Request> {
+    use crate::sim::world::balancing::Op;
     let mut half = request.clone();
-    if let Operation::StartInstances { ids, .. }
-    | Operation::StopInstances { ids, .. }
-    | Operation::TerminateInstances { ids, .. } = &mut half.operation
-    {
-        ids.truncate(ids.len() / 2);
-        if ids.is_empty() {
-            return None;
+    let left = match &mut half.operation {
+        Operation::StartInstances { ids, .. }
+        | Operation::StopInstances { ids, .. }
+        | Operation::TerminateInstances { ids, .. }
+        | Operation::CreateTags { ids, .. }
+        | Operation::DeleteTags { ids, .. } => {
+            ids.truncate(ids.len() / 2);
+            ids.len()
         }
-    }
-    Some(half)
+        Operation::Balancing(Op::RegisterTargets { targets, .. } | Op::DeregisterTargets { targets, .. }) => {
+            targets.truncate(targets.len() / 2);
+            targets.len()
+        }
+        _ => 0,
+    };
+    (left > 0).then_some(half)
 }
 
 /// The world itself has done what was asked for, if it agreed.

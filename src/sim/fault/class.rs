@@ -104,7 +104,8 @@ impl Class {
         match self.strikes {
             Strikes::AnyCall => true,
             Strikes::Reads => is_aws && !call.is_write,
-            Strikes::Listings | Strikes::SecondPages => is_aws && is_listing && !call.is_write,
+            Strikes::Listings => is_aws && is_listing && !call.is_write,
+            Strikes::SecondPages => is_aws && is_listing && call.params.contains("NextToken="),
             Strikes::Writes => is_aws && call.is_write,
             Strikes::Action(action) => call.action == action,
         }

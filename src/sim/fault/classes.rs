@@ -71,7 +71,12 @@ pub(super) const ALL: &[Class] = &[
     }),
     class("own writes hidden", Read, Writes, own_writes_hidden),
     class("page n fails", Read, SecondPages, |s, b| {
-        s.cloud.inject(b.when.page(2), Fault::HtmlError(503));
+        // A call that is named by its number is one.
+        let when = match b.when.names_a_call() {
+            true => b.when,
+            false => b.when.page(2),
+        };
+        s.cloud.inject(when, Fault::HtmlError(503));
     }),
     class("empty answer", Read, Listings, |s, b| {
         call(s, &b, Fault::EmptyAnswer)
@@ -156,7 +161,7 @@ pub(super) const ALL: &[Class] = &[
         },
     ),
     class("dies while being repaired", Kind::World, AnyCall, |s, b| {
-        world(s, b, |w, id| w.terminate(id))
+        world(s, b, |w, id| w.terminate_by_aws(id, "Server.InternalError"))
     }),
     class("start does not hold", Kind::World, AnyCall, |s, b| {
         world(s, b, |w, id| w.fail_start(id, 1))

@@ -100,6 +100,11 @@ impl When {
         self
     }
 
+    /// It lets calls pass first.
+    pub(super) fn names_a_call(&self) -> bool {
+        self.skip > 0
+    }
+
     /// Strike so often, then no more.
     pub fn times(mut self, calls: u32) -> Self {
         self.times = Some(calls);

@@ -23,6 +23,7 @@ const MEMORY: Duration = Duration::from_secs(7 * 24 * 3600);
 const INCIDENT_ENDS_AFTER: Duration = Duration::from_secs(30 * 60);
 
 /// One call of the controller that arrives, with all that an invariant may look at.
+#[derive(Clone, Copy)]
 pub(in crate::sim) struct Arrival<'a> {
     pub(in crate::sim) number: u64,
     /// When it left the controller.
@@ -116,6 +117,8 @@ pub(super) struct Memory {
     pub(super) tries: BTreeMap<String, usize>,
     /// What must never be seen.
     pub(super) secrets: BTreeSet<String>,
+    /// Likewise, but for a launch, which is given them, and for the journal, which remembers them for it.
+    pub(super) user_data: BTreeSet<String>,
     /// The processes, and the leases that they hold.
     pub(super) lives: Lives,
     pub(super) resumption: Resumption,

@@ -116,6 +116,8 @@ pub(super) struct Oracle {
     looks: Looks,
     alerts: Alerts,
     stalls: Vec<Stall>,
+    /// The latest life that has called.
+    life: u32,
     watch: Watch,
     tally: Tally,
 }
@@ -139,6 +141,11 @@ impl Oracle {
     /// From now on this text is a secret: nothing that leaves the controller may contain it.
     pub(super) fn keep_secret(&mut self, secret: &str) {
         self.memory.secrets.insert(secret.to_owned());
+    }
+
+    /// From now on this text is user data: nothing but a launch may contain it, and the journal.
+    pub(super) fn keep_user_data(&mut self, text: &str) {
+        self.memory.user_data.insert(text.to_owned());
     }
 
     /// Only a person can heal this instance any more.
@@ -171,6 +178,14 @@ impl Oracle {
     /// Judge a call of the controller as it arrives, before it takes effect.
     pub(super) fn judge(&mut self, arrival: &Arrival) {
         self.observe(arrival.world);
+        if arrival.incarnation > self.life {
+            self.life = arrival.incarnation;
+            // Whoever comes after a life that stood still does not stand still.
+            let now = arrival.world.now();
+            self.stalls
+                .iter_mut()
+                .for_each(|stall| stall.until = stall.until.min(now));
+        }
         self.check(arrival, AT_CALLS);
         self.price(arrival);
         if arrival.request.operation.is_mutation() {
@@ -180,7 +195,8 @@ impl Oracle {
             self.watch.sent(arrival);
             self.books.sent(arrival);
             let mut l2 = Findings::default();
-            self.looks.started(&step::concerned(arrival), &mut l2);
+            self.looks
+                .started(arrival.world, &step::concerned(arrival), &mut l2);
             self.tally
                 .take("L2 Prompt start", arrival.world.now(), arrival.number, l2);
         }
@@ -287,7 +303,8 @@ impl Oracle {
         let (mut s22, mut s25) = (Findings::default(), Findings::default());
         surroundings::s22_bounded(found, &mut s22);
         let secrets = self.memory.secrets.iter().map(String::as_str);
-        surroundings::s25_leftovers(secrets, found, world, &mut s25);
+        let user_data = self.memory.user_data.iter().map(String::as_str);
+        surroundings::s25_leftovers(secrets, user_data, found, world, &mut s25);
         self.tally.take("S22 Bounded", world.now(), 0, s22);
         self.tally.take("S25 Secrets", world.now(), 0, s25);
     }
@@ -299,7 +316,8 @@ impl Oracle {
 
     /// What must never be seen.
     pub(super) fn secrets(&self) -> Vec<String> {
-        self.memory.secrets.iter().cloned().collect()
+        let memory = &self.memory;
+        memory.secrets.iter().chain(&memory.user_data).cloned().collect()
     }
 
     fn check(&mut self, arrival: &Arrival, checks: &[(&'static str, Check)]) {
@@ -368,6 +386,7 @@ impl Oracle {
                 self.alerts.shown(&self.looks, &case, answer, &mut l6);
             }
             Err(error) if case::is_absence(error) => {}
+            Err(_) if self.looks.spoiled(arrival) => {}
             Err(_) => {
                 let account = &arrival.request.caller.account;
                 self.looks.disturb(arrival.world.now(), account, false);

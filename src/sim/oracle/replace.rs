@@ -181,8 +181,8 @@ pub(super) fn s7_replace_order(case: &Case, findings: &mut Findings) {
     }
 }
 
-/// Nothing is launched in the place of an instance of which the world knows nothing bad, or not for long enough: that it was
-/// not shown, or that its image was not, is no fact.
+/// Nothing is launched in the place of an instance that is there and whose image is, or is gone for too short a time: that it
+/// was not shown, or that its image was not, is no fact.
 pub(super) fn s9_absence_is_not_gone(case: &Case, findings: &mut Findings) {
     if !step::is_launch(case) {
         return;
@@ -208,7 +208,7 @@ pub(super) fn s9_absence_is_not_gone(case: &Case, findings: &mut Findings) {
         State::Terminated | State::ShuttingDown => lasts(life.state_since, heal.missing),
         _ => {
             let image = case.world().image(&life.image);
-            step::known_bad(case, old) || lost_since(life, image).is_some_and(|at| lasts(at, heal.image_gone))
+            lost_since(life, image).is_some_and(|at| lasts(at, heal.image_gone))
         }
     };
     let holds = lives.iter().chain([instance]).any(|life| is_bad(life));

@@ -43,6 +43,7 @@ pub(super) fn s22_bounded(found: &Leftovers, findings: &mut Findings) {
 
 pub(super) fn s25_leftovers<'a>(
     secrets: impl Iterator<Item = &'a str> + Clone,
+    user_data: impl Iterator<Item = &'a str> + Clone,
     found: &Leftovers,
     world: &World,
     findings: &mut Findings,
@@ -54,7 +55,8 @@ pub(super) fn s25_leftovers<'a>(
     let has = |secret: &str| journal.contains(secret);
     findings.require(!in_journal.any(has), || "a secret is in the journal".to_owned());
     let mut posts = world.all_posts();
-    let in_posts = posts.any(|(_, post)| leaked(secrets.clone(), &post.body));
+    let all = secrets.chain(user_data);
+    let in_posts = posts.any(|(_, post)| leaked(all.clone(), &post.body));
     findings.require(!in_posts, || "a secret is in a message".to_owned());
 }
 

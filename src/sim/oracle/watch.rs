@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::case::{Case, was_stopped_by_person};
+use super::case::{Arrival, Case, was_stopped_by_person};
 use super::declared::Declared;
 use super::tally::Findings;
 use super::{DAY, HOUR};
 use super::{alerts, pause};
-use crate::sim::world::api::Answer;
-use crate::sim::world::{Instance, Scope, State, later};
+use crate::sim::world::api::{Answer, Operation};
+use crate::sim::world::{Instance, Scope, State, World, later};
 
 /// Closer together than this, two answers are one look.
 const LOOKS_APART: Duration = Duration::from_secs(10);
@@ -22,6 +22,8 @@ const LOOKS_APART: Duration = Duration::from_secs(10);
 const LOOKS_TOO_MANY: u32 = 3;
 /// Looks that must all miss an instance before its absence is believed (S9), and its place given to a spare.
 const LOOKS_FOR_ABSENCE: u32 = 3;
+/// What AWS refused for another instance's sake is started within so long: it takes no more than requests without that one.
+const FREED_WITHIN: Duration = Duration::from_secs(300);
 /// A pass under way, and the grid that quiet services share, may take so much of the next interval.
 const SLACK: Duration = Duration::from_secs(30);
 
@@ -50,6 +52,8 @@ struct Spare {
 pub(super) struct Looks {
     down: BTreeMap<String, Down>,
     spares: BTreeMap<String, Spare>,
+    /// Refused in one batch with an instance that AWS objects to, and not asked for without it since then.
+    innocent: BTreeMap<String, Timestamp>,
     /// Scope and life: when it was last looked at.
     last: BTreeMap<(Scope, u32), Timestamp>,
     /// Account, or host of a webhook: when something there last hung.
@@ -65,6 +69,7 @@ impl Looks {
     pub(super) fn jolt(&mut self, now: Timestamp) {
         self.jolted = Some(now);
         self.down.clear();
+        self.innocent.clear();
     }
 
     /// A call to this account (or webhook's host) went wrong; `hangs`: in that nothing came back for long.
@@ -76,12 +81,52 @@ impl Looks {
     }
 
     /// These are being started: each that was waited for in time, or its look would have said so.
-    pub(super) fn started(&mut self, ids: &[&str], l2: &mut Findings) {
+    pub(super) fn started(&mut self, world: &World, ids: &[&str], l2: &mut Findings) {
+        if !ids.iter().any(|id| is_poisonous(world, id)) {
+            ids.iter().for_each(|id| {
+                self.innocent.remove(*id);
+            });
+        }
         for down in ids.iter().filter_map(|id| self.down.remove(*id)) {
             l2.require(down.looks < LOOKS_TOO_MANY, || {
                 format!("a start was sent after {} looks", down.looks)
             });
         }
+    }
+
+    /// AWS refused a whole batch because of one instance in it. Returns whether that was it: nobody's disturbance.
+    pub(super) fn spoiled(&mut self, arrival: &Arrival) -> bool {
+        let world = arrival.world;
+        let Operation::StartInstances { ids, dry_run: false } = &arrival.request.operation else {
+            return false;
+        };
+        let (bad, good): (Vec<&String>, Vec<&String>) = ids.iter().partition(|id| is_poisonous(world, id));
+        let is_stopped = |id: &&String| world.instance(id).is_some_and(|i| i.state == State::Stopped);
+        if !bad.is_empty() {
+            for id in good.into_iter().filter(is_stopped) {
+                self.innocent.entry(id.clone()).or_insert(arrival.sent);
+            }
+        }
+        !bad.is_empty()
+    }
+
+    /// Whoever was refused for another one's sake is started without it.
+    fn freed(&mut self, case: &Case, shown: &Instance, findings: &mut Findings) {
+        let Some(since) = self.innocent.get(&shown.id).copied() else {
+            return;
+        };
+        let account = &case.arrival.request.caller.account;
+        if !may_be_started(case, shown) || !self.is_quiet(account, since) {
+            self.innocent.remove(&shown.id);
+            return;
+        }
+        let now = case.arrival.sent;
+        findings.require(now <= later(since, FREED_WITHIN), || {
+            format!(
+                "{} was refused at {since} together with one that AWS objects to, and never asked for without it",
+                shown.id
+            )
+        });
     }
 
     pub(super) fn is_quiet(&self, account: &str, since: Timestamp) -> bool {
@@ -101,6 +146,7 @@ impl Looks {
         l3_isolation(self, case, l3);
         let (sent, life) = (case.arrival.sent, case.arrival.incarnation);
         for shown in items {
+            self.freed(case, shown, l2);
             let Some(down) = (eligible(case, shown) && self.has_a_place(case, shown))
                 .then_some(())
                 .and_then(|()| shown.stop_began)
@@ -187,13 +233,10 @@ impl Looks {
 /// AWS or its guest stopped it, the policy wants it started, and nothing at all stands against that.
 fn eligible(case: &Case, shown: &Instance) -> bool {
     let (world, declared, memory) = (case.world(), case.newest, case.memory);
-    if shown.state != State::Stopped {
-        return false;
-    }
     let Some(truth) = world.instance(&shown.id) else {
         return false;
     };
-    let Some((service, slot)) = declared.owner_of(truth) else {
+    let Some((service, _)) = declared.owner_of(truth) else {
         return false;
     };
     let now = world.now();
@@ -208,6 +251,25 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
         .own_writes
         .get(&shown.id)
         .is_some_and(|at| *at + HOUR > now);
+    may_be_started(case, shown)
+        && !was_tried
+        && !is_given_up
+        && alerts::failed_since(case, service, &truth.id).is_none()
+        && !cools_down
+}
+
+/// The same, whatever came of earlier starts.
+fn may_be_started(case: &Case, shown: &Instance) -> bool {
+    let (world, declared, memory) = (case.world(), case.newest, case.memory);
+    if shown.state != State::Stopped {
+        return false;
+    }
+    let Some(truth) = world.instance(&shown.id) else {
+        return false;
+    };
+    let Some((service, slot)) = declared.owner_of(truth) else {
+        return false;
+    };
     let flag_is_read = declared.pause_parameter.is_none()
         || memory
             .pause_reads
@@ -228,16 +290,16 @@ fn eligible(case: &Case, shown: &Instance) -> bool {
         && truth.poison.is_none()
         && !memory.excused.contains(&shown.id)
         && !memory.overruled.contains_key(&shown.id)
-        && !was_tried
-        && !is_given_up
-        && alerts::failed_since(case, service, &truth.id).is_none()
-        && !cools_down
         && flag_is_read
         && memory.mutations.len() + 5 < cap
         && world.staleness() == Default::default()
         && pause::readable_since(case, truth).is_none()
         // When a tag's pause ends is told by the machine's own wall clock, which may be wrong.
         && truth.tag("keepgreen:pause").is_none()
+}
+
+fn is_poisonous(world: &World, id: &str) -> bool {
+    world.instance(id).is_some_and(|i| i.poison.is_some())
 }
 
 /// What hangs elsewhere delays no look by more than an interval.

@@ -10,9 +10,13 @@ use crate::sim::oracle::Declared;
 use crate::sim::world::{InstanceSpec, Scope, TargetGroupSpec, incident};
 
 /// Three sound instances in `tis-prod`; the slots are `blue`, `green` and `new`.
+/// What replacements are launched from.
+const TO_LAUNCH: &str = "ami-0b5e0000000000001";
+
 fn world() -> WorldBuilder {
     WorldBuilder::new(1)
         .image(crate::sim::world::ImageSpec::new(incident::IMAGE))
+        .image(crate::sim::world::ImageSpec::new(TO_LAUNCH))
         .instance(
             InstanceSpec::new(incident::BLUE)
                 .name("tis-prod-blue")
@@ -182,11 +186,7 @@ pub(super) async fn launch(c: &Controller, token: &str, owner: &str, repair: &st
         .tags(tag("keepgreen:repair", repair))
         .tags(tag("keepgreen:replaces", incident::BLUE));
     let placement = aws_sdk_ec2::types::Placement::builder().availability_zone("eu-west-2a");
-    let call = c
-        .ec2
-        .run_instances()
-        .image_id(incident::IMAGE)
-        .instance_type(kind);
+    let call = c.ec2.run_instances().image_id(TO_LAUNCH).instance_type(kind);
     let call = call
         .min_count(1)
         .max_count(1)
@@ -195,14 +195,31 @@ pub(super) async fn launch(c: &Controller, token: &str, owner: &str, repair: &st
     let _ = call.tag_specifications(tags.build()).send().await;
 }
 
+/// What is wrong with blue.
+#[derive(Clone, Copy)]
+enum Bad {
+    Nothing,
+    Checks,
+    Image { for_s: u64 },
+}
+
 #[test]
 fn s3_s4_s9_s20_a_launch_is_one_is_asked_for_alike_has_a_reason_and_an_owner() {
-    let run = |bad: bool, second: Option<(&'static str, InstanceType)>, owner: &'static str| {
-        breaks(listed(), move |c, _| async move {
-            if bad {
-                c.cloud
-                    .world(|w| assert!(w.impair(incident::BLUE, crate::sim::world::Check::System)));
+    let run = |bad: Bad, second: Option<(&'static str, InstanceType)>, owner: &'static str| {
+        let mut declared = listed();
+        declared.services[0].heal.image_gone = Some(seconds(60));
+        breaks(declared, move |c, _| async move {
+            match bad {
+                Bad::Image { for_s } => {
+                    c.cloud.world(|w| assert!(w.deregister_image(incident::IMAGE)));
+                    sleep(seconds(for_s)).await;
+                }
+                Bad::Checks => c
+                    .cloud
+                    .world(|w| assert!(w.impair(incident::BLUE, crate::sim::world::Check::System))),
+                Bad::Nothing => {}
             }
+            c.look().await;
             launch(&c, "one", owner, "r1", InstanceType::T3Small).await;
             if let Some((token, kind)) = second {
                 c.look().await;
@@ -211,18 +228,21 @@ fn s3_s4_s9_s20_a_launch_is_one_is_asked_for_alike_has_a_reason_and_an_owner() {
         })
     };
     let owner = "keepgreen:service";
-    assert_eq!(run(true, None, owner), [""; 0]);
-    assert_eq!(run(true, Some(("one", InstanceType::T3Small)), owner), [""; 0]);
+    let gone = Bad::Image { for_s: 90 };
+    assert_eq!(run(gone, None, owner), [""; 0]);
+    assert_eq!(run(gone, Some(("one", InstanceType::T3Small)), owner), [""; 0]);
     assert_eq!(
-        run(true, Some(("two", InstanceType::T3Small)), owner),
+        run(gone, Some(("two", InstanceType::T3Small)), owner),
         ["S3 At most one"]
     );
     assert_eq!(
-        run(true, Some(("one", InstanceType::T3Large)), owner),
+        run(gone, Some(("one", InstanceType::T3Large)), owner),
         ["S4 Token purity"]
     );
-    assert_eq!(run(false, None, owner), ["S9 Absence is not gone"]);
-    assert_eq!(run(true, None, "somebody"), ["S20 Nothing lost, nothing left"]);
+    for bad in [Bad::Nothing, Bad::Checks, Bad::Image { for_s: 30 }] {
+        assert_eq!(run(bad, None, owner), ["S9 Absence is not gone"]);
+    }
+    assert_eq!(run(gone, None, "somebody"), ["S20 Nothing lost, nothing left"]);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use super::*;
 use crate::aws::{Accepted, Priority, Reader, ScopeKey, Sdk, Writer};
 use crate::env::Clock;
 use crate::model::{
-    AwsError, Blueprint, CloneOf, ErrorClass, ImageListing, InstanceId, Intent, Launch, LaunchForm,
-    Observation, RepairOf, Step, TargetState, TargetStep, UncarriedKind,
+    AwsError, Blueprint, CloneOf, ErrorClass, IdRecords, ImageListing, InstanceId, Intent, Launch,
+    LaunchForm, Observation, RepairOf, Step, TargetState, TargetStep, UncarriedKind,
 };
 use crate::observe::{Asked, Lookout, TargetGroupDirectory, blueprints, look, supply};
 use crate::policy::{Channels, Policy, parse_policy};
@@ -151,6 +151,7 @@ fn clone_of(blueprint: &Blueprint) -> Launch {
             profile: blueprint.profile.clone(),
             key_name: blueprint.key_name.clone(),
             user_data: blueprint.user_data.clone(),
+            id_records: IdRecords::default(),
             metadata: blueprint.metadata.clone(),
             monitoring: blueprint.monitoring,
             ebs_optimized: blueprint.ebs_optimized,
@@ -356,16 +357,20 @@ fn what_a_launch_cannot_carry_is_listed() {
     simulate(world, |cloud| async move {
         let hands = Hands::of(&cloud).await;
         let left = hands.blueprint(&id(1)).await.uncarried;
-        assert!(left.iter().all(|one| one.kind == UncarriedKind::Other));
+        let rank = |kind: UncarriedKind| left.iter().filter(|one| one.kind == kind).count();
+        assert_eq!(
+            (rank(UncarriedKind::Protection), rank(UncarriedKind::Other)),
+            (1, left.len() - 1)
+        );
         let told: Vec<&str> = left.iter().map(|one| one.what.as_str()).collect();
         assert_eq!(
             told,
             [
+                "termination protection",
                 "CPU options: 1 cores of 1 threads, where its type has 1 of 2",
                 "a host name made of its id",
                 "automatic recovery that is off",
                 "termination at its own shutdown",
-                "termination protection",
             ]
         );
     });

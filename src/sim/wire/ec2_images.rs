@@ -173,6 +173,11 @@ fn change(p: &mut Params) -> Result<Change, ApiError> {
     }
     let value = p.text("Value");
     match p.text("Attribute").as_deref() {
+        None | Some("launchPermission") if value.is_some() => {
+            let text =
+                "The parameter Value is for the attribute that the parameter Attribute names: description";
+            return Err(ApiError::new("InvalidParameterCombination", text));
+        }
         None | Some("launchPermission") => {}
         Some("description") => change.description = value.or(change.description.take()),
         Some(other) => {

@@ -102,13 +102,18 @@ fn interfaces(p: &mut Params) -> Result<Vec<InterfaceSpec>, ApiError> {
             }
             _ => return Err(ApiError::not_modelled("secondary private addresses")),
         };
+        let single = entry.text("PrivateIpAddress");
+        if primary.is_some() && single.is_some() && primary != single {
+            let text = "PrivateIpAddress and the primary one of PrivateIpAddresses are different addresses.";
+            return Err(ApiError::new("InvalidParameterCombination", text));
+        }
         interfaces.push(InterfaceSpec {
             id: entry.text("NetworkInterfaceId"),
             device_index: entry.number("DeviceIndex")?,
             subnet: entry.text("SubnetId"),
             description: entry.text("Description"),
             group_ids: entry.list("SecurityGroupId"),
-            private_ip: entry.text("PrivateIpAddress").or(primary),
+            private_ip: single.or(primary),
             associate_public_ip: entry.maybe_flag("AssociatePublicIpAddress")?,
             delete_on_termination: entry.maybe_flag("DeleteOnTermination")?,
         });

@@ -164,6 +164,7 @@ impl Params {
         Ok(Page {
             max: self.number(size)?,
             token: self.text(token),
+            most: None,
         })
     }
 

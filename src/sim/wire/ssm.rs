@@ -33,16 +33,20 @@ pub(super) const ROUTES: &[Route] = &[
         })
     }),
     route("PutParameter", |body| {
-        let tier = text(body, "Tier")?;
-        if tier.as_deref().is_some_and(|tier| tier == "Advanced") {
-            return Err(ApiError::not_modelled("the tier \"Advanced\" of parameters"));
+        match text(body, "Tier")?.as_deref() {
+            // What is small enough for the standard tier is put there.
+            None | Some("Standard" | "Intelligent-Tiering") => {}
+            Some("Advanced") => {
+                return Err(ApiError::not_modelled("the tier \"Advanced\" of parameters"));
+            }
+            Some(other) => return Err(invalid("Tier", format!("no such tier: {other:?}"))),
         }
         Ok(Operation::PutParameter {
             name: required(body, "Name")?,
             value: required(body, "Value")?,
             new: NewParameter {
                 kind: text(body, "Type")?,
-                overwrite: flag(body, "Overwrite"),
+                overwrite: flag(body, "Overwrite")?,
                 description: text(body, "Description")?,
                 data_type: text(body, "DataType")?,
                 key: text(body, "KeyId")?,
@@ -64,7 +68,7 @@ pub(super) const ROUTES: &[Route] = &[
         body.remove("WithDecryption");
         Ok(Operation::Ssm(Op::GetParametersByPath {
             path: required(body, "Path")?,
-            recursive: flag(body, "Recursive"),
+            recursive: flag(body, "Recursive")?,
             filters: filters(body)?,
             page: page(body)?,
         }))
@@ -108,8 +112,12 @@ fn texts(body: &mut Body, name: &str) -> Result<Vec<String>, ApiError> {
     serde_json::from_value(list).map_err(|e| invalid(name, e))
 }
 
-fn flag(body: &mut Body, name: &str) -> bool {
-    body.remove(name).and_then(|v| v.as_bool()).unwrap_or(false)
+fn flag(body: &mut Body, name: &str) -> Result<bool, ApiError> {
+    match body.remove(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(set)) => Ok(set),
+        Some(other) => Err(invalid(name, format!("neither true nor false: {other}"))),
+    }
 }
 
 fn page(body: &mut Body) -> Result<Page, ApiError> {
@@ -123,6 +131,7 @@ fn page(body: &mut Body) -> Result<Page, ApiError> {
     Ok(Page {
         max,
         token: text(body, "NextToken")?,
+        most: None,
     })
 }
 

@@ -64,6 +64,8 @@ pub struct Page {
     pub max: Option<usize>,
     /// What the page before handed out.
     pub token: Option<String>,
+    /// The world has no more than so many on a page, whatever is asked for.
+    pub most: Option<usize>,
 }
 
 /// What every describe call of EC2 takes: ids of objects that must exist, filters, a page.
@@ -358,6 +360,16 @@ impl Operation {
             Operation::GetCallerIdentity => Vec::new(),
             Operation::DryRun(inner) => inner.subjects(),
             _ => self.family().map_or_else(Vec::new, Family::subjects),
+        }
+    }
+
+    /// The page of a listing of everything, or of what filters let pass; what is named is answered at once.
+    pub(super) fn page_of_listing(&mut self) -> Option<&mut Page> {
+        match self {
+            Operation::DescribeInstances { ids, page, .. }
+            | Operation::DescribeInstanceStatus { ids, page, .. }
+            | Operation::DescribeInstanceImageMetadata { ids, page, .. } => ids.is_empty().then_some(page),
+            _ => None,
         }
     }
 

@@ -152,6 +152,7 @@ impl WorldBuilder {
             templates: Default::default(),
             disabled_keys: BTreeSet::new(),
             tokens: Default::default(),
+            most_per_page: None,
             network: Default::default(),
             security: Default::default(),
             interfaces: Default::default(),

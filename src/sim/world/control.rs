@@ -306,6 +306,12 @@ impl World {
         self.staleness = staleness;
     }
 
+    /// Listings of instances, of their status and of their images come in pages of this size at the most: AWS may return fewer
+    /// than are asked for.
+    pub fn set_most_per_page(&mut self, most: usize) {
+        self.most_per_page = Some(most.max(1));
+    }
+
     /// Requests are limited, or no longer are.
     pub fn set_throttling(&mut self, on: bool) {
         self.throttling = on;

@@ -174,6 +174,7 @@ pub struct World {
     /// KMS keys, by ARN, that are disabled.
     disabled_keys: BTreeSet<String>,
     tokens: token::Tokens,
+    most_per_page: Option<usize>,
     network: network::Network,
     security: security::Security,
     interfaces: interfaces::Interfaces,
@@ -219,7 +220,14 @@ impl World {
         }
         self.furnish(&caller.scope());
         self.stock(&caller.region);
-        self.answer(caller, operation)
+        if self.most_per_page.is_none() {
+            return self.answer(caller, operation);
+        }
+        let mut short = operation.clone();
+        if let Some(page) = short.page_of_listing() {
+            page.most = self.most_per_page;
+        }
+        self.answer(caller, &short)
     }
 
     /// When the next thing is due to happen by itself.

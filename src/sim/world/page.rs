@@ -28,6 +28,7 @@ pub(super) fn paginate<T>(
         Some(after) => items.into_iter().filter(|item| key(item) > after).collect(),
     };
     let size = page.max.or(default).unwrap_or(usize::MAX);
+    let size = page.most.map_or(size, |most| size.min(most));
     let more = rest.len() > size;
     rest.truncate(size);
     let next = rest
@@ -61,6 +62,7 @@ mod tests {
             Page {
                 max: Some(5),
                 token: None,
+                most: None,
             },
             0,
         );

@@ -17,6 +17,9 @@ pub(super) const PUBLIC_PREFIX: &str = "/aws/service/";
 /// SSM keeps so many versions of a parameter.
 const HISTORY_MAX: usize = 100;
 
+/// The types that a parameter can have.
+const KINDS: [&str; 3] = ["String", "StringList", "SecureString"];
+
 /// The longest value of a standard parameter.
 const VALUE_LENGTH_MAX: usize = 4_096;
 
@@ -305,6 +308,11 @@ fn check_new(value: &str, new: &NewParameter) -> Result<(), ApiError> {
         return refuse(format!(
             "Standard tier parameters support a maximum parameter value of {VALUE_LENGTH_MAX} characters, and none \
              is empty."
+        ));
+    }
+    if let Some(kind) = new.kind.as_deref().filter(|kind| !KINDS.contains(kind)) {
+        return refuse(format!(
+            "Value '{kind}' at 'type' failed to satisfy constraint: Member must satisfy enum value set: {KINDS:?}"
         ));
     }
     if !new.tags.is_empty() && new.overwrite {

@@ -75,10 +75,9 @@ pub fn on_all_cores<C: Sync, T: Send>(cells: &[C], judge: impl Fn(&C) -> T + Syn
 pub fn require_none(wrong: &[Wrong]) {
     let Some(first) = wrong.first() else { return };
     let list: String = wrong.iter().map(|wrong| format!("{wrong}\n")).collect();
-    let bug = std::env::var(BUG).map_or(String::new(), |bug| format!("{BUG}={bug} "));
+    let bug = std::env::var(BUG).map_or(String::new(), |bug| format!("--bug {bug} "));
     panic!(
-        "{} cells went wrong:\n{list}\nThe first, {}:\n{}\n{}\nTo play it again, alone:\n  {bug}{CELL}='{}' tests/run \
-         --only-tests --test suite matrix:: -- --nocapture",
+        "{} cells went wrong:\n{list}\nThe first, {}:\n{}\n{}\nTo play it again, alone:\n  tests/matrix {bug}'{}'",
         wrong.len(),
         first.cell,
         first.story,

@@ -4,14 +4,14 @@ use super::end::End;
 use super::play::Night;
 use std::collections::BTreeSet;
 
-/// `None`: it ended the same, no invariant was broken, and no instance was started more often, but for so many times.
+/// `None`: it ended the same, no invariant was broken, and nothing was done to any instance more often, but for so many times.
 pub fn difference(undisturbed: &Night, disturbed: &Night, more: usize) -> Option<String> {
     let mut lines: Vec<String> = disturbed.violations.iter().map(ToString::to_string).collect();
     lines.extend(unlike(&undisturbed.end, &disturbed.end));
-    for (id, boots) in &disturbed.boots {
-        let most = undisturbed.boots.get(id).copied().unwrap_or(0);
-        if *boots > most + more {
-            lines.push(format!("{id} was started {boots} times, undisturbed {most}"));
+    for (effect, times) in &disturbed.effects {
+        let most = undisturbed.effects.get(effect).copied().unwrap_or(0);
+        if *times > most + more {
+            lines.push(format!("{effect} {times} times, undisturbed {most}"));
         }
     }
     lines.dedup();

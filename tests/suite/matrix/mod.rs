@@ -6,9 +6,8 @@
 //! disturbed is not covered, and fails.
 //!
 //! A cell has a name, which a failure prints together with the command that plays it alone:
-//! `KEEPGREEN_CELL='one stopped, its image gone: call 9 StartInstances, After, ColdProcess' tests/run --only-tests --test
-//! suite matrix:: -- --nocapture`. The beginning of a name plays all cells whose names begin so. `KEEPGREEN_BUG` plays them
-//! with one of the deliberate bugs, to see them fail.
+//! `tests/matrix 'one stopped, its image gone: call 9 StartInstances, After, ColdProcess'`. The beginning of a name plays all
+//! cells whose names begin so. `--bug` plays them with one of the deliberate bugs, to see them fail.
 
 mod cells;
 mod compare;

@@ -70,8 +70,8 @@ pub struct Blow {
 /// How a night went and ended.
 pub struct Night {
     pub end: End,
-    /// How often each instance began to boot, by its name in the end: mutations that had an effect.
-    pub boots: BTreeMap<String, usize>,
+    /// How often each instance began to boot, to stop or to drain, by its name in the end: mutations that had an effect.
+    pub effects: BTreeMap<String, usize>,
     /// How many requests to change something were sent.
     pub writes: usize,
     /// All instances; each ran in the beginning, but those that were launched.
@@ -231,6 +231,18 @@ fn hand_over(from: &Path, to: &Path) {
     }
 }
 
+/// What a mutation of keepgreen's, or somebody else's hand, has begun.
+fn effect_of(entry: &Entry) -> Option<&'static str> {
+    let has = |word: &str| entry.what.contains(word);
+    match () {
+        () if has("→ pending") || entry.what.starts_with(LAUNCHED) => Some("was started"),
+        () if has("→ stopping") => Some("was stopped"),
+        () if has("→ shutting-down") => Some("was terminated"),
+        () if has("→ draining") => Some("was taken out"),
+        () => None,
+    }
+}
+
 async fn night_of(
     stage: &Stage,
     first_life: Ended,
@@ -238,16 +250,16 @@ async fn night_of(
     passes: &RefCell<DefaultHasher>,
 ) -> Night {
     let cloud = stage.cloud.clone();
-    let (mut boots, mut turns) = (BTreeMap::new(), Vec::new());
+    let (mut effects, mut turns) = (BTreeMap::new(), Vec::new());
     let names = names(stage);
     let mut fingerprint = passes.borrow().clone();
     cloud.world(|world| {
         for entry in world.log().iter() {
             turns.push(entry.clone());
             format!("{entry:?}").hash(&mut fingerprint);
-            if entry.what.contains("→ pending") || entry.what.starts_with(LAUNCHED) {
+            if let Some(effect) = effect_of(entry) {
                 let name = names.get(&entry.subject).unwrap_or(&entry.subject);
-                *boots.entry(name.clone()).or_default() += 1;
+                *effects.entry(format!("{name} {effect}")).or_default() += 1;
             }
         }
     });
@@ -257,7 +269,7 @@ async fn night_of(
     }
     Night {
         end: end_of(stage).await.unwrap_or_default(),
-        boots,
+        effects,
         writes: all.iter().filter(|call| call.is_write).count(),
         instances: cloud.world(|world| world.instances().map(|one| one.id.clone()).collect()),
         launched: names.into_keys().collect(),

@@ -17,6 +17,7 @@ use std::time::Duration;
 /// The account that the role of `in_another_account` leads to.
 const OTHER: &str = "999900001111";
 pub const IMAGE_GONE: &str = "one stopped, its image gone";
+pub const ONE_ON_A_PAGE: &str = "both stopped, one poisons the batch, one on a page";
 pub const FAILS_ONCE: &str = "a start that does not hold";
 pub const ANOTHER_ACCOUNT: &str = "in another account, with a pause parameter and a scaling group";
 const PAUSE: &str = "/keepgreen/pause";
@@ -61,7 +62,7 @@ const SHORT: &[Scenario] = &[
         settled_after: Duration::from_secs(150),
     },
     Scenario {
-        name: "both stopped, one poisons the batch",
+        name: ONE_ON_A_PAGE,
         world: incident_world,
         policy: || TIS.to_owned(),
         config: |_| {},
@@ -71,6 +72,8 @@ const SHORT: &[Scenario] = &[
             world.stop_by_aws(GREEN, "Server.InternalError");
             world.stop_by_aws(BLUE, "Server.InternalError");
             world.poison(BLUE, Some("UnsupportedOperation"));
+            // AWS may return fewer on a page than are asked for.
+            world.set_most_per_page(1);
         },
         victim: GREEN,
         settled_after: Duration::from_secs(150),

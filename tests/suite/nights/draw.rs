@@ -5,6 +5,7 @@
 //! repaired. A night with everything in it would rarely get any one combination deep; a thousand narrow ones do.
 
 use super::draw_fleet::fleet;
+use super::draw_pairs;
 use super::draw_replace;
 use super::draw_what::{Class, stop, what};
 use super::fleet::{Fleet, Operator, StopBy};
@@ -18,6 +19,8 @@ pub struct Storm {
 
 /// Other numbers than a night's own, of the same seed.
 const OF_REPLACEMENTS: u64 = 0x7265_706c;
+/// And others yet.
+const OF_PAIRS: u64 = 0x7061_6972;
 /// In two hours.
 const MOST_STRAYS: usize = 10;
 /// In two hours.
@@ -93,6 +96,9 @@ pub fn night(seed: u64, storm: Storm) -> Night {
         settings.mutations_per_hour = settings.mutations_per_hour.max(draw_replace::LEAST_AN_HOUR);
         disturbances.extend(draw_replace::disturbances(&mut more, &fleet, storm_s));
     }
+    let mut pairs = Dice::new(seed ^ OF_PAIRS);
+    let paired = draw_pairs::disturbances(&mut pairs, &fleet, settings, &disturbances, storm_s);
+    disturbances.extend(paired);
     disturbances.sort_by_key(|disturbance| disturbance.at_s);
     Night {
         seed,

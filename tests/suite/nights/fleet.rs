@@ -7,6 +7,7 @@ use keepgreen::sim::oracle::HEARTBEAT_HOST;
 use keepgreen::sim::world::builder::{
     ACCOUNT, GroupSpec, ImageSpec, InstanceSpec, REGION, TargetGroupSpec, WorldBuilder,
 };
+use keepgreen::sim::world::launch::Settings;
 use keepgreen::sim::world::{Scope, World};
 
 pub const OTHER_ACCOUNT: &str = "444455556666";
@@ -15,6 +16,8 @@ pub const OTHER_REGION: &str = "eu-central-1";
 pub const ROLE: &str = "arn:aws:iam::444455556666:role/keepgreen";
 /// The one host that every channel posts to.
 pub const HOOK: &str = "hooks.slack.test";
+/// What every server was launched with, in base64: it must never be seen.
+pub const USER_DATA: &str = "IyEvYmluL3NoCmV4cG9ydCBEQl9QQVNTV09SRD1odW50ZXIyCg==";
 pub const ZONES: usize = 3;
 /// Of where anything is replaced: every so many servers have a root volume that outlives them.
 const KEPT_EVERY: usize = 3;
@@ -296,7 +299,11 @@ impl Fleet {
         let mut spec = InstanceSpec::new(&Self::id(number))
             .scope(&account, &region)
             .zone(&place.zone(server.zone))
-            .image(&place.image(server.image));
+            .image(&place.image(server.image))
+            .settings(Settings {
+                user_data: Some(USER_DATA.to_owned()),
+                ..Settings::default()
+            });
         let select = self.select_of(server.service, server.of);
         if select == Select::ScalingGroup {
             spec = spec.group(&scaling_group(server.service, server.of));

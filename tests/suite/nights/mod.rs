@@ -9,6 +9,7 @@
 mod bank;
 mod draw;
 mod draw_fleet;
+mod draw_pairs;
 mod draw_replace;
 mod draw_what;
 mod fleet;

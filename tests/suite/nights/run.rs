@@ -1,5 +1,6 @@
 //! Runs one night, and says what was wrong with it.
 
+use super::fleet::USER_DATA;
 use super::judge::{broken, restless, unwanted};
 use super::judge_replace::unfinished;
 use super::meddle::Meddler;
@@ -105,6 +106,7 @@ async fn through(night: &Night, folder: &Path) -> Report {
     let cap = usize::try_from(settings.mutations_per_hour).unwrap_or(usize::MAX);
     let office = Office::open(&night.fleet, &stage, cap);
     cloud.keep_secret(WEBHOOK_URL);
+    cloud.keep_user_data(USER_DATA);
     let refused = office.refused();
     if !refused.is_empty() {
         return failed(refused);

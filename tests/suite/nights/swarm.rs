@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 const SEEDS_IN_CI: u64 = 1000;
 /// So many nights reach every premise that can be reached at all.
-const ENOUGH_FOR_PREMISES: u64 = 200;
+const ENOUGH_FOR_PREMISES: u64 = 500;
 /// Nights in which less is repaired, on average, prove little. Over the first thousand it is 4.5.
 const REPAIRS_A_NIGHT: usize = 4;
 /// Every so many seeds, one is run twice and must come out the same.

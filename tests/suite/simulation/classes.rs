@@ -52,12 +52,11 @@ fn every_class_leaves_a_trace_and_breaks_nothing() {
     }
     assert!(broken.is_empty(), "{broken:#?}");
     // The trace has calls, what happens in the world and what people are told, not what answers say: these change none of it
-    // here. A small service is listed on one page; green is neither running when it is to be stopped nor stopped when it is to
+    // here. Green is neither running when it is to be stopped nor stopped when it is to
     // be started; the rest is survived without a further call.
     let silent = [
         "a person starts it",
         "a person stops it",
-        "page n fails",
         "policy reloaded",
         "stale read",
         "unknown enum member",

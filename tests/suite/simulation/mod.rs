@@ -7,4 +7,5 @@ mod people;
 mod replace;
 mod replace_fleet;
 mod replace_rare;
+mod replace_sources;
 pub mod stage;

@@ -37,6 +37,19 @@ impl World {
         caller: &Caller,
         wanted: &CreateInterface,
     ) -> Result<Answer, ApiError> {
+        let (scope, action) = (caller.scope(), "CreateNetworkInterface");
+        let token = wanted.client_token.as_deref();
+        let request = format!(
+            "{:?}",
+            CreateInterface {
+                client_token: None,
+                ..wanted.clone()
+            }
+        );
+        if let Some(made) = self.tokens.made(&scope, action, token, &request)? {
+            let interface = self.interfaces.all.find(caller, &made)?;
+            return Ok(Answer::Interface(interface.clone()));
+        }
         let subnet = self.network.subnets.find(caller, &wanted.subnet)?.clone();
         let new = NewInterface {
             private_ip: wanted.private_ip.as_deref().map(parse_ip).transpose()?,
@@ -47,6 +60,7 @@ impl World {
             tags: tags_for(&wanted.tags, "network-interface")?,
         };
         let id = self.new_interface(&subnet, new)?;
+        self.tokens.keep(&scope, action, token, request, &id);
         self.own_write(&id);
         self.note(&id, format!("interface created in {}", subnet.id));
         let interface = self.interfaces.all.find(caller, &id)?;
