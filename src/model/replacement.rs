@@ -56,6 +56,9 @@ pub struct Replacement {
     /// AWS accepted the stop or the termination of the old one.
     #[serde(default)]
     pub put_down: Option<Timestamp>,
+    /// When the old one was last started, as the last look before that showed it: another time later is somebody's hand.
+    #[serde(default)]
+    pub old_started: Option<Timestamp>,
     /// A step was planned and held back right before it was sent, so many times in a row.
     #[serde(default)]
     pub held_back: Option<HeldBack>,

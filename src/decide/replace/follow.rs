@@ -149,6 +149,10 @@ impl Follower<'_> {
         }
         self.clear_leftovers(one);
         self.note_taken_out(one);
+        if one.put_down.is_none() {
+            let old = self.seen.look.instances.get(&one.old);
+            one.old_started = old.and_then(|old| old.launched_at).or(one.old_started);
+        }
         if one.abandoned.is_none() && one.put_down.is_none() {
             one.abandoned = self.not_wanted(one, lacking);
         }

@@ -555,10 +555,12 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// It was stopped by this repair, and runs all the same, longer than AWS's answers are old.
-    fn was_started_by_somebody(&self) -> bool {
+    /// It was stopped by this repair, and runs all the same, longer than AWS's answers are old: it has been started since, or was
+    /// never stopped.
+    fn was_started_by_somebody(&self, old: &Instance) -> bool {
         let since = |at| self.input.now.duration_since(at) > SignedDuration::from_mins(5);
-        self.one.put_down.is_some_and(since)
+        let is_another_start = self.one.old_started.is_none() || old.launched_at != self.one.old_started;
+        self.one.put_down.is_some_and(since) && is_another_start
     }
 
     fn put_down(&mut self) {
@@ -569,7 +571,7 @@ impl<'a> Worker<'a> {
         let ends = replace.is_some_and(|replace| replace.old_instance == OldInstance::Terminate);
         let (instance, of) = (old.id.clone(), self.of());
         match &old.state {
-            InstanceState::Pending | InstanceState::Running if !ends && self.was_started_by_somebody() => {
+            InstanceState::Pending | InstanceState::Running if !ends && self.was_started_by_somebody(old) => {
                 // A person's hand wins: it may run, and counts no more.
                 let at = format!("{:.0}", self.input.now);
                 let step = Step::Retire { instance, of, at };

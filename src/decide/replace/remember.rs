@@ -118,6 +118,7 @@ fn opened(launch: &Launch, kind: AilmentKind, why: &str, now: Timestamp) -> Repl
         keeps_root: None,
         draining_since: None,
         put_down: None,
+        old_started: None,
         held_back: None,
         abandoned: None,
         ended: None,

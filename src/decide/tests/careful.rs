@@ -302,3 +302,33 @@ fn what_waits_for_capacity_keeps_no_other_service_waiting() {
     let own = plan.queue.iter().find(|queued| queued.under_way).unwrap();
     assert!(own.goes_on, "{own:#?}");
 }
+
+/// Blue was stopped by the repair, as far as AWS's answer goes, and still runs.
+fn put_down_and_running() -> Night {
+    let mut night = overdue("");
+    draining(&mut night);
+    night.targets.retain(|target| target.instance.as_str() != BLUE);
+    night.pass_time(10);
+    let plan = night.act_accepted();
+    assert_eq!(of_steps(&plan, |step| matches!(step, Step::Stop { .. })), [BLUE]);
+    night.pass_time(400);
+    night
+}
+
+#[test]
+fn one_that_was_never_stopped_is_stopped_again_and_one_that_somebody_started_is_left_to_them() {
+    let stopped = |plan: &Plan| of_steps(plan, |step| matches!(step, Step::Stop { .. })).len();
+    let marked = |plan: &Plan| of_steps(plan, |step| matches!(step, Step::Retire { .. })).len();
+    let mut night = put_down_and_running();
+    let plan = night.plan();
+    assert_eq!(
+        (stopped(&plan), marked(&plan)),
+        (1, 0),
+        "AWS said yes, and did nothing"
+    );
+
+    let mut night = put_down_and_running();
+    night.instance(BLUE).launched_at = Some("2026-11-11T06:00:00Z".parse().unwrap());
+    let plan = night.plan();
+    assert_eq!((stopped(&plan), marked(&plan)), (0, 1));
+}

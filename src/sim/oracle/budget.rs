@@ -18,7 +18,7 @@ const STEADY_AFTER: Duration = Duration::from_secs(600);
 const SLACK: f64 = 1.0;
 /// After the first look for a mutation it is sent within so long, or not at all: what the guard refuses is planned, and looked
 /// at, once more ten seconds later.
-const ADMITS_WITHIN: Duration = Duration::from_secs(30);
+const ADMITS_WITHIN: Duration = Duration::from_secs(15);
 /// Calls of one life within a minute: what a pass over the largest account needs, several times over.
 const CALLS_PER_MINUTE_MAX: usize = 3_000;
 

@@ -77,6 +77,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Neither ids nor filters nor a page: AWS grants fewer such calls.
+    pub(super) fn is_bare(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub fn subjects(&self) -> Vec<&str> {
         self.ids.iter().map(String::as_str).collect()
     }

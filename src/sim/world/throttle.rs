@@ -72,6 +72,11 @@ impl super::World {
     }
 }
 
+/// What a listing costs that is neither filtered nor paged.
+pub(super) fn bare(bucket: &'static str) -> Vec<Cost> {
+    vec![(bucket, limit(50.0, 10.0), 1.0)]
+}
+
 /// The buckets an operation draws on, and how much of each.
 fn costs(operation: &Operation) -> Vec<Cost> {
     let name = operation.name();
@@ -79,21 +84,21 @@ fn costs(operation: &Operation) -> Vec<Cost> {
     match operation {
         Operation::DescribeInstances { ids, filters, page } => {
             let bare = ids.is_empty() && filters.is_empty() && page.max.is_none() && page.token.is_none();
-            vec![if bare {
-                ("DescribeInstances bare", limit(50.0, 10.0), 1.0)
+            if bare {
+                self::bare("DescribeInstances bare")
             } else {
-                describe(name)
-            }]
+                vec![describe(name)]
+            }
         }
         Operation::DescribeInstanceStatus {
             ids, filters, page, ..
         } => {
             let bare = ids.is_empty() && filters.is_empty() && page.max.is_none() && page.token.is_none();
-            vec![if bare {
-                ("DescribeInstanceStatus bare", limit(50.0, 10.0), 1.0)
+            if bare {
+                self::bare("DescribeInstanceStatus bare")
             } else {
-                describe(name)
-            }]
+                vec![describe(name)]
+            }
         }
         Operation::DescribeInstanceImageMetadata { .. } | Operation::DescribeImages(_) => {
             vec![describe(name)]

@@ -10,6 +10,7 @@ use super::launch::EbsSpec;
 use super::network::zones_of;
 use super::shelf::Resource;
 use super::tags::{self, TagSpecs};
+use super::throttle::{self, Cost};
 use super::volume::{self, Attachment, Modification, NewVolume, Volume, VolumeState};
 use super::{World, later};
 
@@ -121,6 +122,13 @@ impl Family for Op {
         match self {
             Op::DescribeVolumes(asked) | Op::DescribeVolumesModifications(asked) => Some(&asked.page),
             _ => None,
+        }
+    }
+
+    fn costs(&self) -> Vec<Cost> {
+        match self {
+            Op::DescribeVolumes(asked) if asked.is_bare() => throttle::bare("DescribeVolumes bare"),
+            _ => throttle::ec2(self.name()),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Drawn after everything else and from numbers of its own, so that nothing else depends on it.
 
 use super::draw::Dice;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Place};
 use super::night::{Action, CallFault, Calls, Disturbance, Flaw, Settings, What, Whereto};
 
 /// A loop that stands still is noticed after three intervals.
@@ -32,10 +32,14 @@ pub fn disturbances(
             what: What::Stall { for_s },
         });
     }
-    let losses = moments(drawn, |what| matches!(what, What::ImageIsLost { .. }));
-    if !losses.is_empty() && dice.one_in(3) {
-        let lost_s = dice.of(&losses);
-        pairs.push(bad_image(dice, fleet, lost_s, storm_s));
+    let lost = |disturbance: &Disturbance| match disturbance.what {
+        What::ImageIsLost { place } => Some((disturbance.at_s, place)),
+        _ => None,
+    };
+    let losses: Vec<(u32, Place)> = drawn.iter().filter_map(lost).collect();
+    if !losses.is_empty() && dice.one_in(2) {
+        let loss = dice.of(&losses);
+        pairs.push(bad_image(dice, loss, storm_s));
     }
     let several = moments(drawn, |what| matches!(what, What::StopAll { .. }));
     if !several.is_empty() && dice.one_in(2) {
@@ -82,14 +86,13 @@ fn unreadable_flag(dice: &mut Dice, stopped_s: u32, storm_s: u32) -> Disturbance
 }
 
 /// An image is gone, and the one to launch from is no good.
-fn bad_image(dice: &mut Dice, fleet: &Fleet, lost_s: u32, storm_s: u32) -> Disturbance {
-    let server = dice.below(fleet.servers.len());
+fn bad_image(dice: &mut Dice, (lost_s, place): (u32, Place), storm_s: u32) -> Disturbance {
     Disturbance {
         at_s: lost_s,
         what: What::BadImage {
-            place: fleet.place(server),
+            place,
             fault: dice.of(&[Flaw::NeverServes, Flaw::NeverBoots]),
-            lasts_s: dice.within(1200, 5400).min(storm_s - lost_s),
+            lasts_s: dice.within(1800, 5400).min(storm_s - lost_s),
         },
     }
 }
