@@ -282,9 +282,6 @@ impl Left {
         if express.and_then(|express| express.ena_srd_enabled()) == Some(true) {
             self.other(format!("ENA Express on {id}"));
         }
-        if let Some(queues) = attachment.and_then(|attachment| attachment.ena_queue_count()) {
-            self.other(format!("{queues} ENA queues on {id}"));
-        }
         if let Some(times) = interface.connection_tracking_configuration() {
             let set = [
                 times.tcp_established_timeout(),
@@ -390,10 +387,10 @@ impl Left {
 
     fn protection(&mut self, attributes: &Attributes) {
         if attributes.termination_protected {
-            self.add(UncarriedKind::Protection, "termination protection");
+            self.add(UncarriedKind::TerminationProtection, "termination protection");
         }
         if attributes.stop_protected {
-            self.add(UncarriedKind::Protection, "stop protection");
+            self.add(UncarriedKind::StopProtection, "stop protection");
         }
         if attributes.shutdown_terminates {
             self.other("termination at its own shutdown");

@@ -405,8 +405,8 @@ fn protections_and_an_end_at_shutdown_are_named() {
     assert_eq!(
         told,
         [
-            (UncarriedKind::Protection, "stop protection"),
-            (UncarriedKind::Protection, "termination protection"),
+            (UncarriedKind::StopProtection, "stop protection"),
+            (UncarriedKind::TerminationProtection, "termination protection"),
             (UncarriedKind::Other, "termination at its own shutdown"),
         ]
     );

@@ -96,15 +96,14 @@ pub async fn look_at(rounds: &Rounds, services: &BTreeSet<ServiceName>) -> Vec<P
     };
     let early = all.iter().filter(|one| knew_too_little(one));
     let early: BTreeSet<ServiceName> = early.map(|one| one.service.clone()).collect();
-    if early.is_empty() {
+    if early.is_empty() || !rounds.board.has_seen(rounds.in_force.now().policies.keys()) {
         return all;
     }
     for again in look_once(rounds, &early).await {
         if let Some(first) = all.iter_mut().find(|one| one.service == again.service) {
-            let mut done = std::mem::take(&mut first.done);
-            *first = again;
-            done.append(&mut first.done);
-            first.done = done;
+            first.done.extend(again.done);
+            first.plan = again.plan.or(first.plan.take());
+            first.trouble = first.trouble.take().or(again.trouble);
         }
     }
     all

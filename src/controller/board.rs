@@ -55,7 +55,7 @@ impl Board {
         let begun = queue.iter_mut().filter(|queued| begins(&queued.rank.instance));
         let mut count = 0_u32;
         for queued in begun {
-            (queued.under_way, queued.goes_on) = (true, true);
+            (queued.under_way, queued.goes_on, queued.in_motion) = (true, true, true);
             count = count.saturating_add(1);
         }
         if count == 0 {
@@ -77,6 +77,18 @@ impl Board {
     pub fn seen(&self, service: &ServiceName) {
         let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         posted.seen.insert(service.clone());
+    }
+
+    /// A pass over the service came to nothing: nobody waits for what cannot be seen.
+    pub fn lost_sight_of(&self, service: &ServiceName) {
+        let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = posted
+            .by_account
+            .values_mut()
+            .filter_map(|of| of.get_mut(service));
+        for queued in entries.flat_map(|entry| &mut entry.queue) {
+            (queued.goes_on, queued.in_motion) = (false, false);
+        }
     }
 
     /// Whether every one of these services has had a pass.
@@ -136,6 +148,48 @@ fn entry_of(queue: Vec<Queued>, memory: &ServiceMemory) -> Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_service_that_cannot_be_seen_any_more() {
+        let board = Board::default();
+        let queued = Queued {
+            rank: crate::decide::replace::Rank {
+                risk: crate::decide::replace::Risk::Down,
+                since: jiff::Timestamp::UNIX_EPOCH,
+                service: "b".into(),
+                instance: "i-1".into(),
+            },
+            slot: "blue".into(),
+            kind: crate::model::AilmentKind::ImageGone,
+            evidence: String::new(),
+            ready: true,
+            under_way: true,
+            goes_on: true,
+            in_motion: true,
+            quarantined: false,
+            not_before: None,
+            candidate: None,
+            new_public_ip: false,
+            offers: Vec::new(),
+        };
+        let account: AccountId = "123456789012".into();
+        let entry = Entry {
+            queue: vec![queued],
+            ..Entry::default()
+        };
+        board.put(&"b".into(), Some(&account), entry);
+        let all: Vec<ServiceName> = vec!["a".into(), "b".into()];
+        let waits = || {
+            let elsewhere = board.elsewhere(&"a".into(), Some(&account), all.iter());
+            elsewhere
+                .queue
+                .iter()
+                .any(|other| other.goes_on || other.in_motion)
+        };
+        assert!(waits());
+        board.lost_sight_of(&"b".into());
+        assert!(!waits());
+    }
 
     #[test]
     fn the_fleet_is_seen_once_every_service_had_a_pass_of_any_kind() {

@@ -123,6 +123,7 @@ impl Rounds {
             Err(error) => {
                 services
                     .iter()
+                    .inspect(|service| self.board.lost_sight_of(service))
                     .for_each(|service| report(no_clients(service, &error)));
                 return;
             }
@@ -200,6 +201,9 @@ impl Rounds {
                 ),
             });
         self.board.seen(&service);
+        if passed.plan.is_none() {
+            self.board.lost_sight_of(&service);
+        }
         passed
     }
 
@@ -267,7 +271,7 @@ impl Bench<'_> {
         self.rounds
             .vitals
             .take(service, self.account().as_ref(), &plan, &memory);
-        let (mut provisions, anew) = self.fit_for(&plan, provisions).await;
+        let (mut provisions, anew) = self.fit_for(&plan, provisions, &memory).await?;
         // From here until the launches of this plan are on the board nothing is waited for, so no other pass comes in between.
         let moved = provisions.elsewhere.take_over(self.others_now());
         let plan = if anew || moved {

@@ -8,7 +8,9 @@ use crate::decide::breaker::Breaker;
 use crate::decide::floor::{Floors, floors_of};
 use crate::decide::replace::{is_gone, is_sound, wants_supply};
 use crate::decide::{Elsewhere, Plan, members_of};
-use crate::model::{Blueprint, InstanceId, ServiceMemory, ServiceName, SlotName, Step, Supply};
+use crate::model::{
+    AilmentKind, Blueprint, InstanceId, InstanceState, ServiceMemory, ServiceName, SlotName, Step, Supply,
+};
 use crate::observe;
 use crate::record::RecordError;
 use jiff::SignedDuration;
@@ -21,6 +23,9 @@ const MOST_BLUEPRINTS_AT_ONCE: usize = 4;
 /// A blueprint that nothing has changed is read again after so long: volumes and attributes change without a trace in
 /// DescribeInstances.
 const BLUEPRINT_KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// The same of one that is to be replaced and has what stands in the way of that: somebody may see to it.
+const OBSTACLE_KEPT_FOR: SignedDuration = SignedDuration::from_mins(10);
 
 /// How long a reading of what there is to launch from serves while something is being replaced, and for a launch.
 const SUPPLY_KEPT_FOR: Duration = Duration::from_secs(60);
@@ -41,6 +46,16 @@ pub(super) struct Provisions {
     pub unread: Unread,
     pub supply: Option<Supply>,
     pub elsewhere: Elsewhere,
+}
+
+/// What was read of an instance that does not run: it has no assigned address then, and may lack its root for the time of a
+/// rescue. What was known of them stays.
+fn completed(mut fresh: Blueprint, before: Option<&Blueprint>) -> Blueprint {
+    if let Some(before) = before {
+        fresh.public_ip = before.public_ip;
+        fresh.root = fresh.root.or_else(|| before.root.clone());
+    }
+    fresh
 }
 
 impl Bench<'_> {
@@ -68,22 +83,32 @@ impl Bench<'_> {
 
     /// The provisions, with what a launch of this plan rests on read anew if it is older than a launch may rest on; and how
     /// those are made that this plan gives up: an attribute may have changed, or a volume come, since that was read.
-    pub(super) async fn fit_for(&self, plan: &Plan, mut provisions: Provisions) -> (Provisions, bool) {
-        let again = self.blueprints_anew(plan, &mut provisions).await;
+    pub(super) async fn fit_for(
+        &self,
+        plan: &Plan,
+        mut provisions: Provisions,
+        memory: &ServiceMemory,
+    ) -> Result<(Provisions, bool), RecordError> {
+        let again = self.blueprints_anew(plan, &mut provisions, memory).await?;
         let launches = plan
             .steps
             .iter()
             .any(|planned| matches!(planned.step, Step::Launch(_)));
         let is_old = |supply: &Supply| self.look.begun.since(&supply.begun) >= SUPPLY_KEPT_FOR;
         if !launches || !provisions.supply.as_ref().is_some_and(is_old) {
-            return (provisions, again);
+            return Ok((provisions, again));
         }
         provisions.supply = Some(self.supply(&provisions.blueprints, SUPPLY_KEPT_FOR).await);
-        (provisions, true)
+        Ok((provisions, true))
     }
 
     /// Reads again how each is made that a step of this plan replaces, or takes away. Returns whether any was.
-    async fn blueprints_anew(&self, plan: &Plan, provisions: &mut Provisions) -> bool {
+    async fn blueprints_anew(
+        &self,
+        plan: &Plan,
+        provisions: &mut Provisions,
+        memory: &ServiceMemory,
+    ) -> Result<bool, RecordError> {
         let given_up = plan.steps.iter().filter_map(|planned| match &planned.step {
             Step::Launch(launch) => Some((&launch.of.about, &launch.of.slot)),
             Step::Deregister(target) => {
@@ -106,22 +131,62 @@ impl Bench<'_> {
             .map(|(id, slot)| (id.clone(), slot.clone()))
             .collect();
         if wanted.is_empty() {
-            return false;
+            return Ok(false);
         }
         let wanted: Vec<_> = wanted.into_iter().collect();
-        let read = observe::blueprints(&self.clients.reader, &wanted, now, Priority::Repair).await;
+        let read = self
+            .read_blueprints(&wanted, &mut provisions.blueprints, Priority::Repair)
+            .await;
+        for (id, why) in read {
+            match why {
+                None => provisions.unread.remove(&id),
+                Some(why) => provisions.unread.insert(id, why),
+            };
+        }
+        self.keep_blueprints(&mut provisions.blueprints, memory).await?;
+        Ok(true)
+    }
+
+    /// Reads how these are made, into `known`. Returns of each why it could not be read; `None`: it was.
+    async fn read_blueprints(
+        &self,
+        wanted: &[(InstanceId, SlotName)],
+        known: &mut Blueprints,
+        priority: Priority,
+    ) -> Vec<(InstanceId, Option<String>)> {
+        let now = self.look.begun.wall;
+        let read = observe::blueprints(&self.clients.reader, wanted, now, priority).await;
+        let mut ends = Vec::new();
         for (id, blueprint) in read {
-            match blueprint {
-                Ok(blueprint) => {
-                    provisions.unread.remove(&id);
-                    provisions.blueprints.insert(id, blueprint);
+            let why = match blueprint {
+                Ok(mut fresh) => {
+                    let seen = self.look.instances.get(&id);
+                    if seen.is_none_or(|seen| seen.state != InstanceState::Running) {
+                        fresh = completed(fresh, known.get(&id));
+                    }
+                    known.insert(id.clone(), fresh);
+                    None
                 }
                 Err(error) => {
-                    provisions.unread.insert(id, error.to_string());
+                    tracing::warn!(instance = %id, error = %error, "how it is made could not be read");
+                    Some(error.to_string())
                 }
-            }
+            };
+            ends.push((id, why));
         }
-        true
+        ends
+    }
+
+    async fn keep_blueprints(
+        &self,
+        known: &mut Blueprints,
+        memory: &ServiceMemory,
+    ) -> Result<(), RecordError> {
+        known.retain(|id, _| self.is_worth_keeping(id, memory));
+        self.rounds
+            .ledger
+            .keep_blueprints(&self.policy.service, known)
+            .await
     }
 
     /// What was read a moment ago serves again: should an image have gone since, AWS refuses its launch.
@@ -205,38 +270,39 @@ impl Bench<'_> {
     async fn blueprints(&self, memory: &ServiceMemory) -> Result<(Blueprints, Unread), RecordError> {
         let service = &self.policy.service;
         let mut blueprints = self.rounds.ledger.blueprints(service).await?;
-        let now = self.look.begun.wall;
         let mut wanted = self.blueprints_wanted(memory, &blueprints);
         let mut trouble = self.trouble().remove(service).unwrap_or_default();
-        // What failed goes behind what was not tried yet.
-        wanted.sort_by_key(|(id, _)| trouble.get(id).map_or(0, |(times, _)| *times));
+        // What is up to date again, or is gone, is nobody's trouble.
+        trouble.retain(|id, _| wanted.iter().any(|(wanted, _)| wanted == id));
+        // What is being replaced comes first, and what failed after what was not tried yet.
+        let is_replaced = |id: &InstanceId| memory.replacements.get(id).is_some_and(|one| one.is_open());
+        wanted.sort_by_key(|(id, _)| (!is_replaced(id), trouble.get(id).map_or(0, |(times, _)| *times)));
         wanted.truncate(MOST_BLUEPRINTS_AT_ONCE);
-        let read = observe::blueprints(&self.clients.reader, &wanted, now, Priority::Quiet).await;
+        let before = blueprints.len();
+        let read = self
+            .read_blueprints(&wanted, &mut blueprints, Priority::Quiet)
+            .await;
         let mut changed = false;
-        for (id, blueprint) in read {
-            match blueprint {
-                Ok(blueprint) => {
+        for (id, why) in read {
+            match why {
+                None => {
                     changed = true;
                     trouble.remove(&id);
-                    blueprints.insert(id, blueprint);
                 }
-                Err(error) => {
-                    tracing::warn!(instance = %id, error = %error, "how it is made could not be read");
+                Some(why) => {
                     let entry = trouble.entry(id).or_default();
-                    *entry = (entry.0.saturating_add(1), error.to_string());
+                    *entry = (entry.0.saturating_add(1), why);
                 }
             }
         }
-        trouble.retain(|id, _| self.look.instances.get(id).is_some_and(|seen| !is_gone(seen)));
         let unread = trouble
             .iter()
             .map(|(id, (_, why))| (id.clone(), why.clone()))
             .collect();
         self.trouble().insert(service.clone(), trouble);
-        let before = blueprints.len();
-        blueprints.retain(|id, _| self.is_worth_keeping(id, memory));
-        if changed || blueprints.len() != before {
-            self.rounds.ledger.keep_blueprints(service, &blueprints).await?;
+        let is_kept = |(id, _): (&InstanceId, &Blueprint)| self.is_worth_keeping(id, memory);
+        if changed || !blueprints.iter().all(is_kept) || blueprints.len() != before {
+            self.keep_blueprints(&mut blueprints, memory).await?;
         }
         Ok((blueprints, unread))
     }
@@ -249,13 +315,22 @@ impl Bench<'_> {
     /// what has come to hang on it must not be lost.
     fn blueprints_wanted(&self, memory: &ServiceMemory, known: &Blueprints) -> Vec<(InstanceId, SlotName)> {
         let now = self.look.begun.wall;
+        let dies = |id: &InstanceId| {
+            let of_instance = memory.instances.get(id);
+            let image_gone = of_instance.is_some_and(|of| of.timers.contains_key(&AilmentKind::ImageGone));
+            image_gone || memory.replacements.get(id).is_some_and(|one| one.is_open())
+        };
+        let kept_for = |id: &InstanceId, known: &Blueprint| match known.uncarried.is_empty() || !dies(id) {
+            true => BLUEPRINT_KEPT_FOR,
+            false => OBSTACLE_KEPT_FOR,
+        };
         let is_stale = |id: &InstanceId| {
             let (Some(known), Some(seen)) = (known.get(id), self.look.instances.get(id)) else {
                 return true;
             };
             known.digest != seen.digest
                 || known.launched_at != seen.launched_at
-                || now.duration_since(known.taken) > BLUEPRINT_KEPT_FOR
+                || now.duration_since(known.taken) > kept_for(id, known)
         };
         let mut wanted: BTreeMap<InstanceId, SlotName> = BTreeMap::new();
         for (slot, members) in members_of(self.look, self.claims) {
@@ -281,5 +356,66 @@ impl Bench<'_> {
             || memory.instances.contains_key(id)
             || memory.lost.contains_key(id)
             || memory.replacements.get(id).is_some_and(|one| one.is_open())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{IdRecords, MetadataOptions, RootVolume};
+    use std::collections::BTreeSet;
+
+    fn blueprint(public_ip: bool, root: Option<RootVolume>) -> Blueprint {
+        Blueprint {
+            instance: "i-1".into(),
+            slot: "blue".into(),
+            account: "123456789012".into(),
+            region: "eu-west-2".into(),
+            taken: jiff::Timestamp::UNIX_EPOCH,
+            digest: String::new(),
+            launched_at: None,
+            image: "ami-1".into(),
+            instance_type: "t3.large".to_owned(),
+            zone: "eu-west-2a".into(),
+            subnet: "subnet-a".to_owned(),
+            security_groups: BTreeSet::new(),
+            profile: None,
+            key_name: None,
+            user_data: None,
+            metadata: MetadataOptions::default(),
+            id_records: IdRecords::default(),
+            monitoring: false,
+            ebs_optimized: false,
+            cpu_credits: None,
+            public_ip,
+            root,
+            tags: BTreeMap::new(),
+            uncarried: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_does_not_run_keeps_the_address_and_the_root_that_were_known_of_it() {
+        let root = RootVolume {
+            device: "/dev/xvda".to_owned(),
+            size_gib: 20,
+            kind: "gp3".to_owned(),
+            iops: None,
+            throughput: None,
+            encrypted: false,
+            kms_key: None,
+            delete_on_termination: true,
+            tags: BTreeMap::new(),
+        };
+        let known = blueprint(true, Some(root.clone()));
+        let of_stopped = completed(blueprint(false, None), Some(&known));
+        assert_eq!(
+            (of_stopped.public_ip, of_stopped.root),
+            (true, Some(root.clone()))
+        );
+        let bigger = RootVolume { size_gib: 40, ..root };
+        let grown = completed(blueprint(false, Some(bigger.clone())), Some(&known));
+        assert_eq!(grown.root, Some(bigger), "what shows counts");
+        assert_eq!(completed(blueprint(false, None), None), blueprint(false, None));
     }
 }

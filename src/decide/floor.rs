@@ -45,12 +45,6 @@ pub fn may_take_out(
     let is_lost = |target: &&Target| {
         target.instance == *instance && (port.is_none() || target.port.is_none() || target.port == port)
     };
-    let counts = |target: &Target| {
-        matches!(
-            target.health.state,
-            TargetState::Healthy | TargetState::Unavailable | TargetState::Unknown(_)
-        )
-    };
     // What serves nobody is no loss.
     if Mutant::FloorIsNotAsked.is_on() || !group.targets.iter().filter(is_lost).any(counts) {
         return Ok(());
@@ -97,6 +91,14 @@ pub fn may_take_out(
     }
 }
 
+/// It may serve somebody.
+fn counts(target: &Target) -> bool {
+    matches!(
+        target.health.state,
+        TargetState::Healthy | TargetState::Unavailable | TargetState::Unknown(_)
+    )
+}
+
 /// Whether whatever takes the place of `instance` in `group` has to be in the same zone: traffic stays within each zone, and
 /// this one's would be below the floor without it.
 pub fn is_bound_to_its_zone(
@@ -107,7 +109,8 @@ pub fn is_bound_to_its_zone(
     instance: &InstanceId,
 ) -> bool {
     let mut own = group.targets.iter().filter(|target| target.instance == *instance);
-    if facts.cross_zone || own.next().is_none() {
+    // What serves nobody is no loss.
+    if facts.cross_zone || !own.any(counts) {
         return false;
     }
     let zone_of = |id: &InstanceId| look.instances.get(id).and_then(|instance| instance.zone.as_ref());

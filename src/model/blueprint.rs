@@ -133,8 +133,10 @@ pub enum UncarriedKind {
     ElasticIp,
     /// `keep.network_interface`
     NetworkInterface,
-    /// Protection against being stopped or terminated: AWS lets nobody put the old one down.
-    Protection,
+    /// Protection against being stopped, and with it terminated: AWS lets nobody put the old one down.
+    StopProtection,
+    /// Protection against being terminated.
+    TerminationProtection,
     /// Placement, hibernation…: nothing in the policy gives it up.
     Other,
 }

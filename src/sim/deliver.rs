@@ -324,7 +324,7 @@ fn is_about_instances(request: &Request) -> bool {
     )
 }
 
-/// The same request for the first half of what it names; `None` if that is nothing, or if it names no list.
+/// The same request for the first half of what it names; `None` if that is nothing. What names no list has no half.
 fn first_half(request: &Request) -> Option<Request> {
     use crate::sim::world::balancing::Op;
     let mut half = request.clone();
@@ -341,7 +341,7 @@ fn first_half(request: &Request) -> Option<Request> {
             targets.truncate(targets.len() / 2);
             targets.len()
         }
-        _ => 0,
+        _ => 1,
     };
     (left > 0).then_some(half)
 }

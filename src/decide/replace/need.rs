@@ -221,6 +221,7 @@ fn judged(input: &Input<'_>, need: &Need<'_>) -> (Queued, Vec<HoldReason>, Optio
         ready: false,
         under_way: false,
         goes_on: false,
+        in_motion: false,
         quarantined: false,
         not_before: not_before(input, &holds),
         candidate: launch.as_ref().map(in_words),

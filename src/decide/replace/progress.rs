@@ -22,6 +22,11 @@ use crate::policy::{OldInstance, Slot};
 use jiff::SignedDuration;
 use std::time::Duration;
 
+/// AWS's answers are no older than this.
+const SHOWN_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+/// A stop that AWS accepts again and again, and that never comes, is given up after this: what runs is left to people.
+const STOPPED_IN_VAIN: SignedDuration = SignedDuration::from_mins(30);
+
 /// Adds the steps and holds of one replacement.
 pub(super) fn go_on(input: &Input<'_>, one: &Replacement, proposed: &mut Proposed) {
     let mut worker = Worker {
@@ -66,6 +71,7 @@ fn queued(input: &Input<'_>, one: &Replacement, holds: &[HoldReason]) -> Queued 
         ready: one.quarantined.is_none(),
         under_way: true,
         goes_on: one.quarantined.is_none() && (one.is_in_motion() || holds.iter().all(is_awaited)),
+        in_motion: one.quarantined.is_none() && one.is_in_motion(),
         quarantined: one.quarantined.is_some(),
         not_before: None,
         candidate,
@@ -340,8 +346,7 @@ impl<'a> Worker<'a> {
         if self.one.kind != AilmentKind::ImageGone || self.one.is_in_motion() {
             return None;
         }
-        let is_it =
-            |other: &&Queued| other.kind == AilmentKind::ImageGone && other.under_way && other.goes_on;
+        let is_it = |other: &&Queued| other.kind == AilmentKind::ImageGone && other.in_motion;
         let other = self.input.elsewhere.queue.iter().find(is_it)?;
         Some(HoldReason::Queued {
             behind: other.in_words(),
@@ -361,7 +366,8 @@ impl<'a> Worker<'a> {
             self.waits(format!("{} is not to be seen any more", self.one.old));
             return;
         }
-        if let Some(hold) = self.another_under_way() {
+        // What is down waits for nobody's dead image.
+        if let Some(hold) = self.another_under_way().filter(|_| !old.is_none_or(is_gone)) {
             self.holds.push(hold);
             return;
         }
@@ -558,9 +564,16 @@ impl<'a> Worker<'a> {
     /// It was stopped by this repair, and runs all the same, longer than AWS's answers are old: it has been started since, or was
     /// never stopped.
     fn was_started_by_somebody(&self, old: &Instance) -> bool {
-        let since = |at| self.input.now.duration_since(at) > SignedDuration::from_mins(5);
+        let lasted = self.one.put_down.map(|at| self.input.now.duration_since(at));
         let is_another_start = self.one.old_started.is_none() || old.launched_at != self.one.old_started;
-        self.one.put_down.is_some_and(since) && is_another_start
+        let is_sure = |lasted| lasted > SHOWN_WITHIN && (is_another_start || lasted > STOPPED_IN_VAIN);
+        lasted.is_some_and(is_sure)
+    }
+
+    /// The new one was proven, or the old one would not have been put down; it is not well at this moment.
+    fn serves_no_more(&self) -> bool {
+        let attempt = self.one.attempt();
+        attempt.is_some_and(|attempt| attempt.healthy_looks < PROVEN_AFTER_LOOKS)
     }
 
     fn put_down(&mut self) {
@@ -579,6 +592,10 @@ impl<'a> Worker<'a> {
                     step,
                     "its replacement serves, and somebody has started it: it is left to them".to_owned(),
                 );
+            }
+            InstanceState::Pending | InstanceState::Running if self.serves_no_more() => {
+                let why = format!("{} still runs, and its replacement does not serve now", old.id);
+                self.waits(why);
             }
             InstanceState::Pending | InstanceState::Running if !ends => {
                 self.step(

@@ -44,6 +44,9 @@ pub struct Queued {
     /// Of one that is under way: others wait for it. They do not wait with it for next week's window, capacity or a person.
     #[serde(skip)]
     pub goes_on: bool,
+    /// Something of it has been launched or taken out.
+    #[serde(skip)]
+    pub in_motion: bool,
     /// It is under way, and given up until a person says otherwise: nobody waits for it.
     pub quarantined: bool,
     /// Not before this time, as far as time alone tells; `None`: something else holds it back, too.

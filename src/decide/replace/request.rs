@@ -5,7 +5,7 @@ use crate::decide::hold::HoldReason;
 use crate::model::{
     Blueprint, CloneOf, Launch, LaunchForm, RepairOf, RootVolume, ServiceName, Supply, UncarriedKind, tags,
 };
-use crate::policy::{Launch as LaunchPolicy, Replace, Selector, Slot};
+use crate::policy::{Launch as LaunchPolicy, OldInstance, Replace, Selector, Slot};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -55,7 +55,11 @@ fn is_kept(replace: &Replace, kind: UncarriedKind) -> bool {
         UncarriedKind::DataVolume => replace.keep.data_volumes,
         UncarriedKind::ElasticIp => replace.keep.elastic_ip,
         UncarriedKind::NetworkInterface => replace.keep.network_interface,
-        UncarriedKind::Protection | UncarriedKind::Other => true,
+        // Of a clone it is a setting like any other; what comes from a template only has to let the old one be put down.
+        UncarriedKind::TerminationProtection => {
+            replace.launch == LaunchPolicy::Clone || replace.old_instance == OldInstance::Terminate
+        }
+        UncarriedKind::StopProtection | UncarriedKind::Other => true,
     }
 }
 

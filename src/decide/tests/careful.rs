@@ -4,6 +4,7 @@
 use super::attempts::{NEW, answer, draining, launched, of_blue, of_steps, refused, registered, terminated};
 use super::replacement::{launch, overdue};
 use crate::decide::fixtures::*;
+use crate::decide::floor::is_bound_to_its_zone;
 use crate::decide::replace::Queued;
 use crate::decide::{FindingKind, HoldReason, Plan};
 use crate::model::*;
@@ -197,6 +198,25 @@ fn who_is_alone_in_a_zone_that_keeps_its_traffic_is_not_replaced_by_one_in_anoth
 }
 
 #[test]
+fn what_serves_nobody_in_its_zone_is_not_bound_to_it() {
+    let mut night = with_two_zones(false, &[]);
+    let mut is_bound = |state: TargetState| {
+        night.set_target(BLUE, state, None);
+        let look = night.look();
+        let facts = &night.supply.as_ref().unwrap().groups["tis-prod"];
+        is_bound_to_its_zone(
+            &look,
+            &look.groups["tis-prod"],
+            facts,
+            &night.elsewhere.floors,
+            &BLUE.into(),
+        )
+    };
+    assert!(is_bound(TargetState::Healthy) && is_bound(TargetState::Unavailable));
+    assert!(!is_bound(TargetState::Unused) && !is_bound(TargetState::Unhealthy));
+}
+
+#[test]
 fn one_bad_look_ends_no_newcomer_that_has_proven_itself() {
     let mut night = overdue("");
     // The floor keeps the old one in, so the new one waits beside it.
@@ -252,7 +272,8 @@ fn a_registration_that_is_refused_is_told() {
 fn of_another(night: &mut Night, goes_on: bool) -> Queued {
     let mut other = night.plan().queue[0].clone();
     other.rank.service = "other".into();
-    (other.under_way, other.ready, other.goes_on) = (true, true, goes_on);
+    (other.under_way, other.ready) = (true, true);
+    (other.goes_on, other.in_motion) = (goes_on, goes_on);
     other
 }
 
@@ -281,6 +302,60 @@ fn whoever_waited_does_not_begin_again_while_another_service_has_its_turn() {
     night.memory.replacements.get_mut(&BLUE.into()).unwrap().attempts[0].gone = true;
     let plan = night.plan();
     assert!(launch(&plan).is_none(), "{:#?}", plan.steps);
+}
+
+#[test]
+fn what_ends_while_it_waits_for_its_turn_waits_no_more() {
+    let mut night = overdue("");
+    let first = launch(&night.plan()).unwrap().clone();
+    let other = of_another(&mut night, true);
+    answer(&mut night, &first, &refused(ErrorClass::Permanent, "Unsupported"));
+    night.elsewhere.queue = vec![other];
+    night.pass_time(60);
+    night.plan();
+    night.instance(BLUE).state = InstanceState::Terminated;
+    for _ in 0..40 {
+        night.pass_time(60);
+        if launch(&night.plan()).is_some_and(|launch| launch.of.about.as_str() == BLUE) {
+            return;
+        }
+    }
+    panic!("{:#?}", night.plan().holds);
+}
+
+#[test]
+fn a_template_asks_for_no_more_than_that_the_old_one_lets_itself_be_put_down() {
+    let held = |kind: UncarriedKind, ends: bool| {
+        let mut night = overdue("");
+        let (name, version) = ("lt-base".to_owned(), "1".to_owned());
+        let replace = night.policy.replace.as_mut().unwrap();
+        replace.launch = crate::policy::Launch::Template { name, version };
+        if ends {
+            replace.old_instance = crate::policy::OldInstance::Terminate;
+        }
+        night.supply.as_mut().unwrap().template = Some(Ok(TemplateFacts {
+            version: 1,
+            instance_type: None,
+            subnet: None,
+            has_interfaces: false,
+            keeps: std::collections::BTreeSet::new(),
+            ends: std::collections::BTreeSet::new(),
+            unfit: std::collections::BTreeSet::new(),
+        }));
+        let what = "it".to_owned();
+        let blueprint = night.blueprints.get_mut(&BLUE.into()).unwrap();
+        blueprint.uncarried.push(Uncarried { kind, what });
+        let why = holds(&night.plan(), BLUE);
+        why.iter()
+            .any(|hold| matches!(hold, HoldReason::CannotCarry { .. }))
+    };
+    use UncarriedKind::{Other, StopProtection, TerminationProtection};
+    assert_eq!(
+        [false, true].map(|ends| held(TerminationProtection, ends)),
+        [false, true]
+    );
+    assert_eq!([false, true].map(|ends| held(StopProtection, ends)), [true, true]);
+    assert!(!held(Other, true), "the template says what its instances have");
 }
 
 #[test]
@@ -326,6 +401,15 @@ fn one_that_was_never_stopped_is_stopped_again_and_one_that_somebody_started_is_
         (1, 0),
         "AWS said yes, and did nothing"
     );
+
+    // Who is to serve in its place is not well now: nothing more is taken away.
+    let mut night = put_down_and_running();
+    night.set_target(NEW, TargetState::Unhealthy, None);
+    let plan = night.plan();
+    assert_eq!((stopped(&plan), marked(&plan)), (0, 0));
+    night.pass_time(1800);
+    let plan = night.plan();
+    assert_eq!((stopped(&plan), marked(&plan)), (0, 1), "and not for ever");
 
     let mut night = put_down_and_running();
     night.instance(BLUE).launched_at = Some("2026-11-11T06:00:00Z".parse().unwrap());

@@ -170,7 +170,8 @@ pub enum Fault {
     CutOff,
     /// Answered as if done; nothing done.
     NothingDone,
-    /// Done for the first half of the ids it names (rounded down) and not for the rest; the answer lists what was done.
+    /// Done for the first half of the ids or targets it names (rounded down) and not for the rest; an answer that lists what was
+    /// done lists that half. A request that names no list is done whole.
     Partial,
     /// Nobody listens there.
     ConnectionRefused,

@@ -14,7 +14,7 @@ use super::case::{Case, is_by_person, was_stopped_by_person};
 use super::declared::Declared;
 use super::step::{self, disrupted, is_impaired, lost_targets};
 use super::tally::Findings;
-use crate::sim::world::{CheckStatus, Health, Instance, State, TargetGroup, World, later};
+use crate::sim::world::{CheckStatus, Health, Instance, State, TargetGroup, TargetKey, World, later};
 
 /// The breaker stays open for so long after the account has recovered.
 const HOLDS: Duration = Duration::from_secs(600);
@@ -191,8 +191,13 @@ pub(super) fn s12_breaker(case: &Case, findings: &mut Findings) {
             .iter()
             .all(|(key, all)| is_sound(&key.0) && unhealthy(all))
     };
-    for (group, _) in lost_targets(case) {
-        findings.require(!is_sick(group), || {
+    // What has never had its place is ended whatever else is ill: of the application it tells nothing.
+    let is_attempt = |key: &TargetKey| {
+        let own = world.instance(&key.0);
+        own.is_some_and(|instance| step::is_attempt_in(world, instance))
+    };
+    for (group, keys) in lost_targets(case) {
+        findings.require(keys.iter().all(|key| is_attempt(key)) || !is_sick(group), || {
             format!(
                 "all targets of {} fail while status checks pass: its application's fault",
                 group.name

@@ -165,7 +165,11 @@ fn is_attempt_since(world: &World, instance: &Instance, serves_after: Duration) 
         return false;
     };
     match world.instance(replaced) {
-        Some(old) if !is_gone(old) => old.tag(RETIRED).is_none(),
+        // One that ended before the old one was marked never had its place: another one has.
+        Some(old) if !is_gone(old) => match old.tags.get(RETIRED) {
+            None => true,
+            Some(mark) => is_gone(instance) && instance.state_since < mark.since,
+        },
         _ => {
             let since = earlier(world.now(), serves_after);
             let healths = world.healths_since(&instance.id, since);

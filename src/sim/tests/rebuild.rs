@@ -359,7 +359,10 @@ fn what_a_launch_cannot_carry_is_listed() {
         let left = hands.blueprint(&id(1)).await.uncarried;
         let rank = |kind: UncarriedKind| left.iter().filter(|one| one.kind == kind).count();
         assert_eq!(
-            (rank(UncarriedKind::Protection), rank(UncarriedKind::Other)),
+            (
+                rank(UncarriedKind::TerminationProtection),
+                rank(UncarriedKind::Other)
+            ),
             (1, left.len() - 1)
         );
         let told: Vec<&str> = left.iter().map(|one| one.what.as_str()).collect();

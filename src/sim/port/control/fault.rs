@@ -21,7 +21,7 @@ pub(super) const ROUTES: &[Route] = &[
                  (the same, but done); html (status: a page of something in between); hang (nothing done, nothing answered); \
                  applied-no-answer; applied-reset (done, then the connection is reset); reset (with nothing done); cut-off \
                  (done, the connection breaks in the middle of the answer); truncated (done, half an answer that claims to be \
-                 whole); nothing-done (answered as if done); partial (done for the first half of its ids); slow (seconds); stale (seconds: a read of the world so long \
+                 whole); nothing-done (answered as if done); partial (done for the first half of its ids or targets, which of one is none); slow (seconds); stale (seconds: a read of the world so long \
                  ago); empty (a listing that finds nothing); unknown-member (member: this word in the answer becomes one that \
                  nobody has heard of)",
             ),

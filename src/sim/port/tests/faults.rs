@@ -207,6 +207,55 @@ fn a_slow_answer_comes_when_this_worlds_time_has_come() {
 }
 
 #[test]
+fn a_request_can_be_done_by_half() {
+    served(async |served| {
+        let partial = |action: &str| format!(r#"{{"kind": "partial", "action": "{action}", "times": 1}}"#);
+        let elb = served.elb();
+        let group = elb
+            .describe_target_groups()
+            .names("tis-prod")
+            .send()
+            .await
+            .unwrap();
+        let arn = group.target_groups()[0].target_group_arn().unwrap().to_owned();
+        let both = [incident::BLUE, incident::GREEN];
+        let targets = both.map(|id| {
+            aws_sdk_elasticloadbalancingv2::types::TargetDescription::builder()
+                .id(id)
+                .build()
+        });
+        served.inject(&partial("DeregisterTargets")).await;
+        let call = elb.deregister_targets().target_group_arn(&arn);
+        call.set_targets(Some(targets.to_vec())).send().await.unwrap();
+        let healths = elb
+            .describe_target_health()
+            .target_group_arn(&arn)
+            .send()
+            .await
+            .unwrap();
+        let drains = healths.target_health_descriptions().iter().filter(|one| {
+            let state = one.target_health().and_then(|health| health.state());
+            state.is_some_and(|state| state.as_str() == "draining")
+        });
+        assert_eq!(drains.count(), 1);
+
+        served.inject(&partial("StopInstances")).await;
+        let call = served
+            .ec2()
+            .stop_instances()
+            .set_instance_ids(Some(both.map(str::to_owned).to_vec()));
+        let answer = call.send().await.unwrap();
+        let stopped: Vec<_> = answer
+            .stopping_instances()
+            .iter()
+            .filter_map(|one| one.instance_id())
+            .collect();
+        assert_eq!(stopped, [incident::BLUE], "the answer lists what was done");
+        assert_eq!(served.state_of(incident::GREEN), "running");
+    });
+}
+
+#[test]
 fn what_an_answer_says_can_be_stale_empty_unheard_of_html_or_a_lie() {
     served(async |served| {
         let describe = async || {

@@ -103,6 +103,10 @@ impl Served {
         aws_sdk_ec2::Client::new(&self.sdk("AKIAEXAMPLE"))
     }
 
+    fn elb(&self) -> aws_sdk_elasticloadbalancingv2::Client {
+        aws_sdk_elasticloadbalancingv2::Client::new(&self.sdk("AKIAEXAMPLE"))
+    }
+
     fn state_of(&self, id: &str) -> &'static str {
         self.port
             .act(|state| state.world.instance(id).unwrap().state.name())
