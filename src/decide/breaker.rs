@@ -3,7 +3,7 @@
 
 use super::plan::InstanceView;
 use super::replace::Role;
-use crate::model::AilmentKind;
+use crate::model::{AilmentKind, InstanceState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,8 +42,8 @@ impl Vital {
     }
 
     /// Ailing here is stopped by AWS, missing, impaired or unhealthy; a dead image or a scheduled event is not, nor is a
-    /// person's stop. `None`: what was launched a moment ago and has yet to serve is not counted at all, or a few launches would
-    /// make light of what ails.
+    /// person's stop. `None`: what was launched a moment ago and has yet to serve, and what has ended, is not counted at all, or
+    /// a few launches would make light of what ails.
     pub fn of(view: &InstanceView) -> Option<Self> {
         if matches!(view.role, Some(Role::Incoming | Role::Leftover)) {
             return None;
@@ -61,6 +61,11 @@ impl Vital {
         // What is being retired is on its way out, and no sign of anything.
         let is_retiring = view.role == Some(Role::Outgoing);
         let ails = !is_retiring && view.ailments.iter().any(|ailment| counts(ailment.kind));
+        // What has ended and is not missed is in AWS's answers for an hour yet: a few such would make light of the rest, too.
+        let ended = [InstanceState::Terminated, InstanceState::ShuttingDown];
+        if !ails && ended.iter().any(|state| view.state == state.as_str()) {
+            return None;
+        }
         // An instance that boots is unknown too, and no sign of anything.
         let unknown = !is_retiring && !ails && view.blind;
         Some(Self {

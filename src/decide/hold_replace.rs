@@ -54,6 +54,13 @@ pub(super) fn sentence(hold: &HoldReason) -> String {
              image keeps no instance from starting"
                 .to_owned()
         }
+        _ => of_means(hold),
+    }
+}
+
+/// What it is made like, and from.
+fn of_means(hold: &HoldReason) -> String {
+    match hold {
         HoldReason::NoBlueprint => {
             "it is not known how it was made: keepgreen never saw it healthy. Launch it by hand, \
                                     or use `launch: { template: … }`"

@@ -154,7 +154,6 @@ impl State {
         request: &Request,
         fault: Option<&Fault>,
     ) -> Response {
-        let now = self.world.now();
         let params = parcel.params();
         if let Actor::Controller { incarnation, dry_run } = actor {
             let sent = parcel.sent;
@@ -171,32 +170,7 @@ impl State {
         }
         let is_half = fault == Some(&Fault::Partial);
         let half = is_half.then(|| first_half(request)).flatten();
-        let response = match fault {
-            Some(Fault::Refuse(error)) => Err(error.clone()),
-            Some(Fault::Hang | Fault::HtmlError(_)) => Err(ApiError::throttled()),
-            // A copy of the world has done it; this one has not.
-            Some(Fault::NothingDone) => self.world.clone().call(now, request),
-            Some(Fault::Partial) => match &half {
-                Some(half) => self.world.call(now, half),
-                None if is_about_instances(request) => Ok(Answer::StateChanges(Vec::new())),
-                None => self.world.clone().call(now, request),
-            },
-            Some(Fault::Stale(lag)) => {
-                let usual = self.world.staleness();
-                self.world.set_staleness(Staleness {
-                    reads_lag: *lag,
-                    ..usual
-                });
-                let response = self.world.call(now, request);
-                self.world.set_staleness(usual);
-                response
-            }
-            Some(Fault::EmptyAnswer) => self.world.call(now, request).map(|mut answer| {
-                answer.clear();
-                answer
-            }),
-            _ => self.world.call(now, request),
-        };
+        let response = self.carry_out(request, half.as_ref(), fault);
         let is_readable = fault.is_none_or(Fault::lets_the_answer_be_read);
         if let Actor::Controller { incarnation, dry_run } = actor {
             let sent = parcel.sent;
@@ -225,6 +199,37 @@ impl State {
             }
         }
         response
+    }
+
+    /// What the world does of a request that meets this fault, and says of it.
+    fn carry_out(&mut self, request: &Request, half: Option<&Request>, fault: Option<&Fault>) -> Response {
+        let now = self.world.now();
+        match fault {
+            Some(Fault::Refuse(error)) => Err(error.clone()),
+            Some(Fault::Hang | Fault::HtmlError(_)) => Err(ApiError::throttled()),
+            // A copy of the world has done it; this one has not.
+            Some(Fault::NothingDone) => self.world.clone().call(now, request),
+            Some(Fault::Partial) => match half {
+                Some(half) => self.world.call(now, half),
+                None if is_about_instances(request) => Ok(Answer::StateChanges(Vec::new())),
+                None => self.world.clone().call(now, request),
+            },
+            Some(Fault::Stale(lag)) => {
+                let usual = self.world.staleness();
+                self.world.set_staleness(Staleness {
+                    reads_lag: *lag,
+                    ..usual
+                });
+                let response = self.world.call(now, request);
+                self.world.set_staleness(usual);
+                response
+            }
+            Some(Fault::EmptyAnswer) => self.world.call(now, request).map(|mut answer| {
+                answer.clear();
+                answer
+            }),
+            _ => self.world.call(now, request),
+        }
     }
 
     fn deliver_webhook(&mut self, parcel: &Parcel, fault: Option<&Fault>) -> Delivery {

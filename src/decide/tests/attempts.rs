@@ -244,6 +244,18 @@ fn what_was_launched_a_moment_ago_makes_no_light_of_what_ails() {
 }
 
 #[test]
+fn what_has_ended_and_is_missed_by_nobody_makes_no_light_of_what_ails() {
+    let mut night = Night::of(tis(""));
+    let mut copy = running("i-0000000000000000c", "tis-prod-green");
+    copy.state = InstanceState::Terminated;
+    night.instances.push(copy);
+    let plan = night.plan();
+    let views: Vec<_> = plan.slots.iter().flat_map(|slot| &slot.instances).collect();
+    assert_eq!(views.len(), 3);
+    assert_eq!(views.into_iter().filter_map(Vital::of).count(), 2);
+}
+
+#[test]
 fn what_was_stopped_for_a_newcomer_that_dies_then_is_started_at_once_and_serves_again() {
     let mut night = overdue("");
     draining(&mut night);

@@ -143,7 +143,11 @@ impl Alerts {
         let Some(host) = here().find_map(|service| service.channel.as_ref()) else {
             return;
         };
-        let melts = case.memory.meltdowns.get(&scope.account) == Some(&now);
+        let melts = case
+            .memory
+            .meltdowns
+            .get(&scope.account)
+            .is_some_and(|melt| melt.last == now);
         let words = [scope.account.as_str(), "too much ails at once"];
         let key = (Kind::Breaker, scope.account.clone());
         let origin = self.origin_of_breaker(&bench, &key, melts, lately);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::LOOK_AGE_MAX;
 use super::case::{Case, is_by_person, was_stopped_by_person};
 use super::declared::Declared;
 use super::step::{self, disrupted, is_impaired, lost_targets};
@@ -23,13 +24,24 @@ const UNKNOWN_PERCENT: usize = 25;
 /// A zone with fewer managed instances opens nothing by itself.
 const LEAST_IN_ZONE: usize = 3;
 
-/// Account: when a look last came while too much of it ailed.
-pub(super) type Meltdowns = BTreeMap<String, Timestamp>;
+/// By account.
+pub(super) type Meltdowns = BTreeMap<String, Meltdown>;
+
+/// Looks that came while too much of an account ailed, with no such time between them that the breaker would have closed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meltdown {
+    first: Timestamp,
+    pub(super) last: Timestamp,
+}
 
 /// The controller was shown instances.
 pub(super) fn shown(meltdowns: &mut Meltdowns, declared: &Declared, sight: &Sight) {
     if melts(declared, sight).is_some() {
-        meltdowns.insert(sight.account.to_owned(), sight.world.now());
+        let now = sight.world.now();
+        let before = meltdowns.get(sight.account);
+        let goes_on = before.filter(|before| now <= later(before.last, HOLDS));
+        let first = goes_on.map_or(now, |before| before.first);
+        meltdowns.insert(sight.account.to_owned(), Meltdown { first, last: now });
     }
 }
 
@@ -104,6 +116,8 @@ fn melts(declared: &Declared, sight: &Sight) -> Option<String> {
     }
     let managed: Vec<&Arc<Instance>> = here()
         .filter(|i| declared.owner_of(i).is_some_and(|(_, slot)| !slot.idle))
+        // What has ended and is not missed makes light of nothing.
+        .filter(|i| !step::is_gone(i) || ailing.contains(i.id.as_str()))
         .collect();
     let count = |of: &BTreeSet<&str>| managed.iter().filter(|i| of.contains(i.id.as_str())).count();
     let exceeds = |count: usize, percent: usize| count >= least && count * 100 > managed.len() * percent;
@@ -169,7 +183,9 @@ pub(super) fn s12_breaker(case: &Case, findings: &mut Findings) {
     }
     let account = &case.arrival.request.caller.account;
     let seen = case.memory.meltdowns.get(account);
-    let holds = seen.filter(|at| case.arrival.sent <= later(**at, HOLDS));
+    let holds = seen.filter(|seen| case.arrival.sent <= later(seen.last, HOLDS));
+    // What other services' looks have shown a moment ago, while this step was on its way, it could not know.
+    let is_known = seen.is_some_and(|seen| later(seen.first, LOOK_AGE_MAX) <= case.arrival.sent);
     let sight = Sight {
         world: case.world(),
         account,
@@ -178,9 +194,9 @@ pub(super) fn s12_breaker(case: &Case, findings: &mut Findings) {
         life: case.arrival.incarnation,
     };
     let now = melts(case.declared, &sight);
-    findings.require(holds.is_none() && now.is_none(), || {
-        let name = case.operation().name();
-        format!("{name} while the breaker of {account} is open; it last melted at {seen:?}; now {now:?}")
+    findings.require(!is_known || (holds.is_none() && now.is_none()), || {
+        let (name, last) = (case.operation().name(), seen.map(|seen| seen.last));
+        format!("{name} while the breaker of {account} is open; it last melted at {last:?}; now {now:?}")
     });
     let world = case.world();
     let is_sick = |group: &TargetGroup| {

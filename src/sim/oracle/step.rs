@@ -12,7 +12,7 @@ use super::declared::{Service, Slot};
 use crate::sim::world::api::Operation;
 use crate::sim::world::balancing::Op;
 use crate::sim::world::{
-    CheckStatus, Health, Instance, State, TargetGroup, TargetKey, World, earlier, launch,
+    CheckStatus, Health, Instance, State, TargetGroup, TargetKey, World, earlier, later, launch,
 };
 
 /// The instance in whose place a launched one is to serve.
@@ -152,7 +152,17 @@ pub(super) fn lately_replaced_by<'a>(case: &'a Case<'a>, old: &'a str) -> impl I
 
 /// It was launched in another one's place, and has not taken it yet: an attempt, whose own instance may be ended (S8).
 pub(super) fn is_attempt(case: &Case, instance: &Instance) -> bool {
-    is_attempt_since(case.world(), instance, MAY_BE_ENDED_FOR)
+    is_attempt_since(case.world(), instance, MAY_BE_ENDED_FOR) || was_taken_out(case, instance)
+}
+
+/// It is in none of its slot's groups, and was launched not long ago, in the place of one that is gone: the attempt has failed, and
+/// has been taken out.
+fn was_taken_out(case: &Case, instance: &Instance) -> bool {
+    let replaced = instance.tag(REPLACES).map(|old| case.world().instance(old));
+    let is_lost = replaced.is_some_and(|old| old.is_none_or(|old| is_gone(old)));
+    let is_young = later(instance.launch_time, 2 * MAY_BE_ENDED_FOR) > case.now();
+    let has_groups = place(case, instance).is_some_and(|(_, slot)| !slot.groups.is_empty());
+    is_lost && is_young && has_groups && case.world().registrations_of(&instance.id).is_empty()
 }
 
 /// While the old one is still there and still counts, it has not; and if that is gone, as long as it has not served.

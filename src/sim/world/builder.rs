@@ -186,10 +186,9 @@ impl WorldBuilder {
         for spec in self.instances {
             world.add_instance(spec, since);
         }
-        for spec in self.groups {
-            world
-                .groups
-                .insert((spec.0.scope.clone(), spec.0.name.clone()), spec.0);
+        for GroupSpec(group) in self.groups {
+            let key = (group.scope.clone(), group.name.clone());
+            world.groups.insert(key, group);
         }
         for spec in self.target_groups {
             let group = spec.build(&mut world, since);
