@@ -121,10 +121,10 @@ impl Rounds {
         let clients = match self.scopes.of(scope).await {
             Ok(clients) => clients,
             Err(error) => {
-                services
-                    .iter()
-                    .inspect(|service| self.board.lost_sight_of(service))
-                    .for_each(|service| report(no_clients(service, &error)));
+                services.iter().for_each(|service| {
+                    self.board.lost_sight_of(service);
+                    report(no_clients(service, &error));
+                });
                 return;
             }
         };
