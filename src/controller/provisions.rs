@@ -278,7 +278,6 @@ impl Bench<'_> {
         let is_replaced = |id: &InstanceId| memory.replacements.get(id).is_some_and(|one| one.is_open());
         wanted.sort_by_key(|(id, _)| (!is_replaced(id), trouble.get(id).map_or(0, |(times, _)| *times)));
         wanted.truncate(MOST_BLUEPRINTS_AT_ONCE);
-        let before = blueprints.len();
         let read = self
             .read_blueprints(&wanted, &mut blueprints, Priority::Quiet)
             .await;
@@ -301,7 +300,7 @@ impl Bench<'_> {
             .collect();
         self.trouble().insert(service.clone(), trouble);
         let is_kept = |(id, _): (&InstanceId, &Blueprint)| self.is_worth_keeping(id, memory);
-        if changed || !blueprints.iter().all(is_kept) || blueprints.len() != before {
+        if changed || !blueprints.iter().all(is_kept) {
             self.keep_blueprints(&mut blueprints, memory).await?;
         }
         Ok((blueprints, unread))

@@ -561,9 +561,9 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// It was stopped by this repair, and runs all the same, longer than AWS's answers are old: it has been started since, or was
-    /// never stopped.
-    fn was_started_by_somebody(&self, old: &Instance) -> bool {
+    /// It was stopped by this repair, and runs all the same, longer than AWS's answers are old: it has been started since, or
+    /// will not be stopped. Either way it is for people.
+    fn is_left_to_people(&self, old: &Instance) -> bool {
         let lasted = self.one.put_down.map(|at| self.input.now.duration_since(at));
         let is_another_start = self.one.old_started.is_none() || old.launched_at != self.one.old_started;
         let is_sure = |lasted| lasted > SHOWN_WITHIN && (is_another_start || lasted > STOPPED_IN_VAIN);
@@ -584,14 +584,16 @@ impl<'a> Worker<'a> {
         let ends = replace.is_some_and(|replace| replace.old_instance == OldInstance::Terminate);
         let (instance, of) = (old.id.clone(), self.of());
         match &old.state {
-            InstanceState::Pending | InstanceState::Running if !ends && self.was_started_by_somebody(old) => {
+            InstanceState::Pending | InstanceState::Running if !ends && self.is_left_to_people(old) => {
                 // A person's hand wins: it may run, and counts no more.
                 let at = format!("{:.0}", self.input.now);
                 let step = Step::Retire { instance, of, at };
-                self.step(
-                    step,
-                    "its replacement serves, and somebody has started it: it is left to them".to_owned(),
-                );
+                let why = if old.launched_at == self.one.old_started {
+                    "its replacement serves, and AWS accepts its stop again and again without stopping it: it is left to people"
+                } else {
+                    "its replacement serves, and somebody has started it: it is left to them"
+                };
+                self.step(step, why.to_owned());
             }
             InstanceState::Pending | InstanceState::Running if self.serves_no_more() => {
                 let why = format!("{} still runs, and its replacement does not serve now", old.id);
