@@ -154,35 +154,13 @@ impl State {
         request: &Request,
         fault: Option<&Fault>,
     ) -> Response {
-        let params = parcel.params();
-        if let Actor::Controller { incarnation, dry_run } = actor {
-            let sent = parcel.sent;
-            let arrival = Arrival {
-                number,
-                sent,
-                incarnation,
-                dry_run,
-                request,
-                params,
-                world: &self.world,
-            };
+        if let Some(arrival) = arrival(number, actor, parcel, request, &self.world) {
             self.oracle.judge(&arrival);
         }
         let is_half = fault == Some(&Fault::Partial);
         let half = is_half.then(|| first_half(request)).flatten();
         let response = self.carry_out(request, half.as_ref(), fault);
-        let is_readable = fault.is_none_or(Fault::lets_the_answer_be_read);
-        if let Actor::Controller { incarnation, dry_run } = actor {
-            let sent = parcel.sent;
-            let arrival = Arrival {
-                number,
-                sent,
-                incarnation,
-                dry_run,
-                request,
-                params,
-                world: &self.world,
-            };
+        if let Some(arrival) = arrival(number, actor, parcel, request, &self.world) {
             // Of a half the world has done no more than that.
             let done = match &half {
                 Some(half) => Some(Arrival {
@@ -194,7 +172,7 @@ impl State {
             if let Some(done) = done {
                 self.oracle.effected(&done, &response);
             }
-            if is_readable {
+            if fault.is_none_or(Fault::lets_the_answer_be_read) {
                 self.oracle.shown(&arrival, &response);
             }
         }
@@ -303,6 +281,28 @@ impl State {
             b >> 48
         )
     }
+}
+
+/// What the oracles see of a call, if the controller has sent it.
+fn arrival<'a>(
+    number: u64,
+    actor: Actor,
+    parcel: &'a Parcel,
+    request: &'a Request,
+    world: &'a World,
+) -> Option<Arrival<'a>> {
+    let Actor::Controller { incarnation, dry_run } = actor else {
+        return None;
+    };
+    Some(Arrival {
+        number,
+        sent: parcel.sent,
+        incarnation,
+        dry_run,
+        request,
+        params: parcel.params(),
+        world,
+    })
 }
 
 fn understand(world: &World, endpoint: &Endpoint, parcel: &Parcel) -> Result<Request, ApiError> {

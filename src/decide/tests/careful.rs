@@ -2,7 +2,7 @@
 //! costs nobody anything.
 
 use super::attempts::{NEW, answer, draining, launched, of_blue, of_steps, refused, registered, terminated};
-use super::replacement::{launch, overdue};
+use super::replacement::{from_template, launch, overdue};
 use crate::decide::fixtures::*;
 use crate::decide::floor::is_bound_to_its_zone;
 use crate::decide::replace::Queued;
@@ -327,21 +327,12 @@ fn what_ends_while_it_waits_for_its_turn_waits_no_more() {
 fn a_template_asks_for_no_more_than_that_the_old_one_lets_itself_be_put_down() {
     let held = |kind: UncarriedKind, ends: bool| {
         let mut night = overdue("");
-        let (name, version) = ("lt-base".to_owned(), "1".to_owned());
-        let replace = night.policy.replace.as_mut().unwrap();
-        replace.launch = crate::policy::Launch::Template { name, version };
+        let facts = from_template(&mut night);
+        (facts.instance_type, facts.subnet) = (None, None);
         if ends {
+            let replace = night.policy.replace.as_mut().unwrap();
             replace.old_instance = crate::policy::OldInstance::Terminate;
         }
-        night.supply.as_mut().unwrap().template = Some(Ok(TemplateFacts {
-            version: 1,
-            instance_type: None,
-            subnet: None,
-            has_interfaces: false,
-            keeps: std::collections::BTreeSet::new(),
-            ends: std::collections::BTreeSet::new(),
-            unfit: std::collections::BTreeSet::new(),
-        }));
         let what = "it".to_owned();
         let blueprint = night.blueprints.get_mut(&BLUE.into()).unwrap();
         blueprint.uncarried.push(Uncarried { kind, what });

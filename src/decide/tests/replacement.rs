@@ -126,6 +126,23 @@ pub(super) fn overdue(more: &str) -> Night {
     night
 }
 
+/// The policy names a template, whose facts these are. It says all that a launch needs, and keeps no volume.
+pub(super) fn from_template(night: &mut Night) -> &mut TemplateFacts {
+    let (name, version) = ("lt-base".to_owned(), "1".to_owned());
+    night.policy.replace.as_mut().unwrap().launch = crate::policy::Launch::Template { name, version };
+    let facts = TemplateFacts {
+        version: 1,
+        instance_type: Some("t3.large".to_owned()),
+        subnet: Some("subnet-a".to_owned()),
+        has_interfaces: false,
+        keeps: BTreeSet::new(),
+        ends: BTreeSet::new(),
+        unfit: BTreeSet::new(),
+    };
+    let supply = night.supply.as_mut().unwrap();
+    supply.template.insert(Ok(facts)).as_mut().unwrap()
+}
+
 pub(super) fn launch(plan: &Plan) -> Option<&Launch> {
     plan.steps.iter().find_map(|planned| match &planned.step {
         Step::Launch(launch) => Some(launch.as_ref()),
@@ -226,33 +243,13 @@ fn each_thing_that_must_hold_a_launch_back_does_so_alone() {
         (
             "supply-unread",
             Box::new(|n| {
-                let (name, version) = ("lt-base".to_owned(), "1".to_owned());
-                n.policy.replace.as_mut().unwrap().launch = crate::policy::Launch::Template { name, version };
-                n.supply.as_mut().unwrap().template = Some(Ok(TemplateFacts {
-                    version: 1,
-                    instance_type: Some("t3.large".to_owned()),
-                    subnet: Some("subnet-a".to_owned()),
-                    has_interfaces: false,
-                    keeps: BTreeSet::from(["/dev/xvda".to_owned()]),
-                    ends: BTreeSet::new(),
-                    unfit: BTreeSet::new(),
-                }));
+                from_template(n).keeps.insert("/dev/xvda".to_owned());
             }),
         ),
         (
             "supply-unread",
             Box::new(|n| {
-                let (name, version) = ("lt-base".to_owned(), "1".to_owned());
-                n.policy.replace.as_mut().unwrap().launch = crate::policy::Launch::Template { name, version };
-                n.supply.as_mut().unwrap().template = Some(Ok(TemplateFacts {
-                    version: 1,
-                    instance_type: Some("t3.large".to_owned()),
-                    subnet: Some("subnet-a".to_owned()),
-                    has_interfaces: false,
-                    keeps: BTreeSet::new(),
-                    ends: BTreeSet::new(),
-                    unfit: BTreeSet::from(["termination protection".to_owned()]),
-                }));
+                from_template(n).unfit.insert("termination protection".to_owned());
             }),
         ),
         (
@@ -369,17 +366,7 @@ fn what_the_launch_settles_of_an_images_volumes_is_in_nobodys_way() {
         image.unwrap().keeps = devices.iter().map(ToString::to_string).collect();
     };
     let of_template = |n: &mut Night, ends: &[&str]| {
-        let (name, version) = ("lt-base".to_owned(), "1".to_owned());
-        n.policy.replace.as_mut().unwrap().launch = crate::policy::Launch::Template { name, version };
-        n.supply.as_mut().unwrap().template = Some(Ok(TemplateFacts {
-            version: 1,
-            instance_type: Some("t3.large".to_owned()),
-            subnet: Some("subnet-a".to_owned()),
-            has_interfaces: false,
-            keeps: BTreeSet::new(),
-            ends: ends.iter().map(ToString::to_string).collect(),
-            unfit: BTreeSet::new(),
-        }));
+        from_template(n).ends = ends.iter().map(ToString::to_string).collect();
     };
     assert!(held(|n| keeps(n, &["/dev/xvda"])).1, "a clone's root");
     let settled = held(|n| {

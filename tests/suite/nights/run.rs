@@ -11,7 +11,7 @@ use super::process::Process;
 use super::visitor::Visitor;
 use keepgreen::policy::{Channel, Heartbeat, SecretRef};
 use keepgreen::sim::stage::WEBHOOK_URL;
-use keepgreen::sim::{Cloud, Outcome, Stage, runtime};
+use keepgreen::sim::{CallRecord, Cloud, Outcome, Stage, runtime};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -30,13 +30,14 @@ pub struct Report {
     pub broken: Vec<String>,
     /// Equal for equal runs.
     pub hash: String,
-    pub calls: usize,
+    /// How often each action was called.
+    pub calls: BTreeMap<String, usize>,
     /// Instances in starts that AWS accepted, and launches that it accepted.
     pub repairs: usize,
     pub lives: u32,
     /// How often each invariant was put to the test.
     pub premises: BTreeMap<&'static str, u64>,
-    /// Everything that happened; empty for a good night.
+    /// Everything that happened.
     pub story: String,
 }
 
@@ -68,7 +69,7 @@ fn failed(what: String) -> Report {
     Report {
         broken: vec![what],
         hash: String::new(),
-        calls: 0,
+        calls: BTreeMap::new(),
         repairs: 0,
         lives: 0,
         premises: BTreeMap::new(),
@@ -141,22 +142,26 @@ fn report(night: &Night, stage: &Stage, meddler: &Meddler, process: &Process) ->
         })
         .sum();
     Report {
-        story: if found.is_empty() {
-            String::new()
-        } else {
-            format!(
-                "{}\nWhat the controller holds back in the end:\n{}",
-                stage.cloud.story(),
-                process.last_words()
-            )
-        },
+        story: format!(
+            "{}\nWhat the controller holds back in the end:\n{}",
+            stage.cloud.story(),
+            process.last_words()
+        ),
         broken: found,
         hash: stage.cloud.trace_hash(),
-        calls: calls.len(),
+        calls: by_action(&calls),
         repairs,
         lives: process.lives(),
         premises: stage.cloud.premises(),
     }
+}
+
+fn by_action(calls: &[CallRecord]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for call in calls {
+        *counts.entry(call.action.clone()).or_default() += 1;
+    }
+    counts
 }
 
 /// The story without what was only looked at.

@@ -38,6 +38,8 @@ struct Ask {
     alone: bool,
     /// The story is told with everything that was looked at.
     reads: bool,
+    /// Good nights are told, too.
+    told: bool,
     bug: Option<Mutant>,
 }
 
@@ -51,6 +53,7 @@ impl Ask {
             only: None,
             alone: false,
             reads: false,
+            told: false,
             bug: bug(),
         };
         let words = std::env::var("KEEPGREEN_NIGHTS").unwrap_or_default();
@@ -71,6 +74,7 @@ impl Ask {
                 self.count = u64::MAX - self.first;
             }
             "reads" => self.reads = true,
+            "told" => self.told = true,
             "day" => self.storm = Storm { hours: 24 },
             "seed" => {
                 (self.first, self.count, self.alone) = (value.parse().ok()?, 1, true);
@@ -90,6 +94,13 @@ impl Ask {
         match &self.only {
             Some(kept) => night.only(kept),
             None => night,
+        }
+    }
+
+    fn story(&self, report: &Report) -> String {
+        match self.reads {
+            true => report.story.clone(),
+            false => without_reads(&report.story),
         }
     }
 
@@ -113,7 +124,7 @@ fn bug() -> Option<Mutant> {
 struct Sum {
     nights: u64,
     hours: u64,
-    calls: usize,
+    calls: BTreeMap<String, usize>,
     repairs: usize,
     lives: u64,
     premises: BTreeMap<&'static str, u64>,
@@ -156,10 +167,11 @@ fn every_night_ends_well() {
         ask.first,
         sum.hours,
         began.elapsed().as_secs_f64(),
-        sum.calls,
+        sum.calls.values().sum::<usize>(),
         sum.repairs,
         sum.lives
     );
+    println!("calls: {:?}", sum.calls);
     println!("most calls, and the seed: {:?}", sum.chattiest);
     let mut bad = sum.bad;
     bad.sort_by_key(|(seed, _)| *seed);
@@ -185,11 +197,14 @@ impl Sum {
     fn add(&mut self, seed: u64, ask: &Ask, report: Report) {
         self.nights += 1;
         self.hours += u64::from(ask.storm.hours) + 4;
-        self.calls += report.calls;
+        let calls = report.calls.values().sum();
+        for (action, count) in &report.calls {
+            *self.calls.entry(action.clone()).or_default() += count;
+        }
         self.repairs += report.repairs;
         self.lives += u64::from(report.lives);
         awaits::add(&mut self.premises, &report.premises);
-        self.chattiest.insert((report.calls, seed));
+        self.chattiest.insert((calls, seed));
         if self.chattiest.len() > CHATTIEST {
             self.chattiest.pop_first();
         }
@@ -204,6 +219,9 @@ impl Sum {
 fn run_checked(ask: &Ask, seed: u64) -> Report {
     let night = ask.night(seed);
     let mut report = run(&night);
+    if ask.told {
+        println!("seed {seed}:\n{}\n{}", night.as_rust(), ask.story(&report));
+    }
     if seed.is_multiple_of(TWICE_EVERY) || ask.alone {
         let again = run(&night);
         if again.hash != report.hash {
@@ -228,11 +246,7 @@ fn explain(ask: &Ask, seed: u64, report: &Report) -> String {
     };
     let small = night.only(&kept);
     let shown = run(&small);
-    let story = if ask.reads {
-        shown.story.clone()
-    } else {
-        without_reads(&shown.story)
-    };
+    let story = ask.story(&shown);
     let lines: Vec<&str> = story.lines().take(STORY_LINES).collect();
     let replay = match &ask.only {
         Some(only) => ask.replay(seed, only),

@@ -109,6 +109,32 @@ fn what_aws_terminated_is_rebuilt_once_even_if_the_answer_to_the_launch_is_lost(
     assert_eq!(launched.len(), 1, "{launched:?}");
 }
 
+/// Which service comes first shows only when all have been looked at, and each run begins with none.
+#[test]
+fn two_services_of_one_dead_image_are_rebuilt_one_after_the_other_by_runs_of_one_round() {
+    let (house, incident, image) = house();
+    let policy = |colour: &str| {
+        POLICY
+            .replace("service: tis", &format!("service: tis-{colour}"))
+            .lines()
+            .filter(|line| !line.starts_with("  ") || line.contains(&format!("tis-prod-{colour}")))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    std::fs::remove_file(house.path("policies/tis.yaml")).unwrap();
+    house.policy("tis-blue", &policy("blue"));
+    house.policy("tis-green", &policy("green"));
+    house.once();
+    house
+        .server
+        .post("ami", json!({ "image": incident.image, "action": "deregister" }));
+    house.until("both are rebuilt", |_| {
+        is_rebuilt(&house, "tis-prod-green", &incident.green, &image)
+            && is_rebuilt(&house, "tis-prod-blue", &incident.blue, &image)
+    });
+    assert_eq!(count(&house.server.calls(), "RunInstances"), 2);
+}
+
 #[test]
 fn without_an_image_to_launch_from_nothing_is_launched_and_one_finding_says_what_to_do() {
     let (house, incident, _) = house();
