@@ -303,7 +303,7 @@ impl HoldReason {
             ),
             Self::AccountUnknown { why } => format!("the credentials' account could not be verified: {why}"),
             Self::Surplus => "the slot already has as many instances as its `count`".to_owned(),
-            Self::Spot => "it is a Spot instance; AWS decides when it runs".to_owned(),
+            Self::Spot => "it is a Spot instance; AWS decides when it runs, and it is left alone".to_owned(),
             Self::InstanceStore => "its root device is instance store: it cannot be started again".to_owned(),
             Self::UnknownLifecycle { word } => {
                 format!("AWS calls its lifecycle `{word}`, which this version does not know")

@@ -1,12 +1,12 @@
 //! When a service is to be looked at next, and whether something is due already.
 
 use super::fold::LEAST_BETWEEN_LOOKS;
-use super::hold::HoldReason;
+use super::hold::{Hold, HoldReason};
 use super::plan::{Due, InstanceView};
 use super::replace::Proposed;
 use super::service::{Input, JudgedSlot};
 use super::verdict::Health;
-use crate::model::{AilmentKind, Incident, InstanceState};
+use crate::model::{AilmentKind, Incident, InstanceId, InstanceState, Replacement};
 use jiff::{SignedDuration, Timestamp};
 
 /// Whether some instance is held back by nothing but time.
@@ -48,14 +48,15 @@ fn concerns_another_ailment(hold: &HoldReason) -> bool {
 }
 
 /// A service under repair is due every 10 s (or the interval); otherwise at the interval, or when a wait ends.
-pub(super) fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: bool) -> Timestamp {
+pub(super) fn next_check(
+    input: &Input<'_>,
+    judged: &[JudgedSlot<'_>],
+    holds: &[Hold],
+    acts: bool,
+) -> Timestamp {
     let views = || judged.iter().flat_map(|slot| &slot.view.instances);
-    // One that waits for an image, for capacity or for its next attempt is looked at like anything that waits.
-    let replacing = input
-        .memory
-        .replacements
-        .values()
-        .any(|one| one.is_open() && one.is_in_motion() && !one.attempt().is_some_and(|of| of.held));
+    let mut open = input.memory.replacements.values().filter(|one| one.is_open());
+    let replacing = open.any(|one| gets_on(one, holds));
     let registering = input.memory.instances.values().any(|instance| {
         let of = instance.registration.as_ref();
         of.is_some_and(|of| of.in_traffic_for.is_zero() && of.retry.is_none() && !of.wait.is_zero())
@@ -71,6 +72,18 @@ pub(super) fn next_check(input: &Input<'_>, judged: &[JudgedSlot<'_>], acts: boo
     }
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(60));
     input.now.saturating_add(wait).unwrap_or(input.now)
+}
+
+/// Whether something of a replacement changes from look to look. One that waits for an image, for capacity or for its next attempt
+/// is looked at like anything that waits; so is one whose next step waits for a floor, for the breaker or for people.
+fn gets_on(one: &Replacement, holds: &[Hold]) -> bool {
+    let is_of_it = |id: &InstanceId| *id == one.old || one.launched().any(|launched| launched == id);
+    let mut of_it = holds
+        .iter()
+        .filter(|hold| hold.instance.as_ref().is_some_and(is_of_it))
+        .peekable();
+    let waits = of_it.peek().is_some() && !of_it.any(|hold| hold.reason.is_in_motion());
+    one.is_in_motion() && !one.attempt().is_some_and(|attempt| attempt.held) && !waits
 }
 
 /// A repair is looked at often for so long even if all it does is wait: a grace needs its looks, and the wait may get shorter

@@ -113,12 +113,13 @@ pub fn decide(input: &Input<'_>) -> Plan {
     } else {
         Due::Now
     };
+    let next_check = pace::next_check(input, &judged, &holds, !steps.is_empty());
     let mut plan = Plan {
         service: input.policy.service.clone(),
         policy_version: input.policy.version.clone(),
         due,
         looked_at: input.now,
-        next_check: pace::next_check(input, &judged, !steps.is_empty()),
+        next_check,
         steps,
         holds,
         findings,

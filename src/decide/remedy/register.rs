@@ -4,6 +4,7 @@
 //! at the most, and never for a group that the slot does not list (S19). What keepgreen itself takes out it brings back as part
 //! of the repair that took it out, without any grace and whatever the policy says of others' deregistering.
 
+use super::start::run_by_others;
 use super::{Case, Proposal, Remedy, gates};
 use crate::decide::fold::true_coverage;
 use crate::decide::hold::HoldReason;
@@ -22,11 +23,7 @@ impl Remedy for Register {
             let parts = coverage.gaps().iter().map(|gap| gap.part.to_string()).collect();
             holds.push(HoldReason::PartialView { parts });
         }
-        if let Some(group) = case.instance.auto_scaling_group() {
-            holds.push(HoldReason::ScalingGroup {
-                group: group.to_owned(),
-            });
-        }
+        run_by_others(case.instance, &mut holds);
         if case.instance.state != InstanceState::Running {
             holds.push(HoldReason::NothingToStart {
                 why: format!("a target has to run, and it is {}", case.instance.state.as_str()),

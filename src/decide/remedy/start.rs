@@ -70,17 +70,22 @@ pub(crate) fn is_ours_to_start(instance: &Instance) -> bool {
 }
 
 fn of_others(instance: &Instance, holds: &mut Vec<HoldReason>) {
+    if instance.root_device == RootDevice::InstanceStore {
+        holds.push(HoldReason::InstanceStore);
+    }
+    run_by_others(instance, holds);
+}
+
+/// S17: what AWS or an Auto Scaling group decides about is touched in no way.
+pub(super) fn run_by_others(instance: &Instance, holds: &mut Vec<HoldReason>) {
     match &instance.lifecycle {
         Lifecycle::OnDemand | Lifecycle::Scheduled | Lifecycle::CapacityBlock => {}
         Lifecycle::Spot => holds.push(HoldReason::Spot),
         Lifecycle::Unknown(word) => holds.push(HoldReason::UnknownLifecycle { word: word.clone() }),
     }
-    if instance.root_device == RootDevice::InstanceStore {
-        holds.push(HoldReason::InstanceStore);
-    }
     if let Some(group) = instance.auto_scaling_group() {
         // Starting it would race the group, which is about to terminate and replace it; in a warm pool it is stopped on
-        // purpose.
+        // purpose; and the group itself registers and deregisters its members.
         holds.push(HoldReason::ScalingGroup {
             group: group.to_owned(),
         });

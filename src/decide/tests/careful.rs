@@ -245,6 +245,46 @@ fn one_bad_look_ends_no_newcomer_that_has_proven_itself() {
 }
 
 #[test]
+fn a_newcomer_that_waits_for_a_floor_is_looked_at_no_more_often_than_what_is_well() {
+    let mut night = overdue("");
+    night.elsewhere.floors = BTreeMap::from([("tis-prod".to_owned(), 9)]);
+    launched(&mut night);
+    night.targets.push(target(NEW, TargetState::Healthy, None));
+    let mut waits = Vec::new();
+    for _ in 0..30 {
+        night.pass_time(10);
+        let plan = night.plan();
+        waits.push(plan.next_check.duration_since(night.now).as_secs());
+    }
+    assert_eq!(waits.first(), Some(&10), "until it is proven");
+    assert_eq!(waits.last(), Some(&60));
+    night.elsewhere.floors.clear();
+    night.pass_time(60);
+    let plan = night.plan();
+    assert_eq!(deregistered(&plan), [BLUE]);
+    assert_eq!(plan.next_check.duration_since(night.now).as_secs(), 10);
+}
+
+/// Planned at each look, and refused by the guard each time.
+#[test]
+fn a_spot_instance_that_is_out_of_its_group_is_left_alone() {
+    let mut night = Night::of(tis("heal: { deregistered: register }"));
+    night.instance(GREEN).lifecycle = Lifecycle::Spot;
+    night.targets.retain(|target| target.instance.as_str() != GREEN);
+    for _ in 0..30 {
+        night.pass_time(60);
+        assert_eq!(registered(&night.plan()), [] as [&str; 0]);
+    }
+    let plan = night.plan();
+    assert!(
+        holds(&plan, GREEN).contains(&HoldReason::Spot),
+        "{:#?}",
+        plan.holds
+    );
+    assert_eq!(plan.next_check.duration_since(night.now).as_secs(), 60);
+}
+
+#[test]
 fn a_registration_that_is_refused_is_told() {
     let mut night = Night::of(tis("heal: { deregistered: register }"));
     night.plan();

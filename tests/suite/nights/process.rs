@@ -1,8 +1,9 @@
 //! The controller's process as the machine's service manager sees it: which life is up, what it is told, and how long it
 //! stays down.
 
-use keepgreen::controller::Message;
+use keepgreen::controller::{Message, Passed};
 use keepgreen::decide::{Hold, HoldReason};
+use keepgreen::model::Outcome;
 use keepgreen::record::Journal;
 use keepgreen::sim::stage::Backstage;
 use keepgreen::sim::{CrashPhase, Ended, Incarnation, Stage};
@@ -16,6 +17,9 @@ use tokio::sync::mpsc;
 const RESTART_S: u32 = 5;
 /// A passed pass with these words means that the program caught a panic of its own.
 const PANICKED: &str = "panicked";
+/// What has changed since the look that a step was planned on, the next look shows. A step that is planned and not sent so often
+/// running is one that the plan and the guard never agree on.
+const MOST_REFUSALS_RUNNING: u32 = 20;
 
 /// Shared by the one who lives the lives and the one who disturbs them.
 #[derive(Default)]
@@ -42,6 +46,34 @@ struct Inner {
     crashes: u32,
     /// What the latest pass over each service did not do, and why.
     held: BTreeMap<String, Vec<Hold>>,
+    /// How often running each service's passes have planned a step and not sent it.
+    refused: BTreeMap<String, BTreeMap<String, u32>>,
+}
+
+impl Inner {
+    fn take(&mut self, passed: &Passed) {
+        let service = passed.service.to_string();
+        if passed.trouble.as_ref().is_some_and(|why| why.contains(PANICKED)) {
+            self.faults.push(format!("a pass over {service} panicked"));
+        }
+        let Some(plan) = &passed.plan else { return };
+        self.held.insert(service.clone(), plan.holds.clone());
+        let before = self.refused.remove(&service).unwrap_or_default();
+        let mut refused = BTreeMap::new();
+        for done in &passed.done {
+            let Some(Outcome::NotSent { why }) = &done.outcome else {
+                continue;
+            };
+            let what = done.intent.step.key();
+            let times = before.get(&what).map_or(1, |times| times + 1);
+            if times == MOST_REFUSALS_RUNNING {
+                let fault = format!("{service} plans {what} again and again, and never sends it: {why}");
+                self.faults.push(fault);
+            }
+            refused.insert(what, times);
+        }
+        self.refused.insert(service, refused);
+    }
 }
 
 impl Process {
@@ -70,16 +102,7 @@ impl Process {
                 inner.lives += 1;
             }
             let ended = stage
-                .hear(&life, told, |passed| {
-                    if let Some(plan) = &passed.plan {
-                        let service = passed.service.to_string();
-                        self.0.borrow_mut().held.insert(service, plan.holds.clone());
-                    }
-                    if passed.trouble.as_ref().is_some_and(|why| why.contains(PANICKED)) {
-                        let what = format!("a pass over {} panicked", passed.service);
-                        self.0.borrow_mut().faults.push(what);
-                    }
-                })
+                .hear(&life, told, |passed| self.0.borrow_mut().take(passed))
                 .await;
             let down_s = self.ended(&ended);
             if self.0.borrow().over {

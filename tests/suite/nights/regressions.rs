@@ -1,6 +1,8 @@
 //! Nights that once were bad, each shrunk to what it takes, with what was wrong in a sentence.
 
-use super::fleet::{Fleet, Kind, Operator, Place, Select, Server, Service, Slot, StopBy, ZONES};
+use super::fleet::{
+    Fleet, Group, Kind, Operator, Place, Select, Server, Service, Slot, StopBy, Wanted, ZONES,
+};
 use super::night::{Disturbance, Night, Settings, What};
 use super::replacing::Made;
 use super::run::run;
@@ -103,6 +105,24 @@ fn a_spare_is_started_in_place_of_one_whose_stop_is_respected() {
         (2500, stop(0, StopBy::Person)),
     ];
     ends_well(&night(1, &[Kind::OnDemand, Kind::OnDemand], &disturbances));
+}
+
+/// Registering it was planned at every look, six times a minute for hours, and refused by the guard each time.
+#[test]
+fn a_spot_instance_that_somebody_takes_out_of_its_group_is_left_alone() {
+    let out = What::Deregister { group: 0, server: 0 };
+    let mut night = night(1, &[Kind::Spot], &[(900, out)]);
+    let group = Wanted { group: 0, port: None };
+    let service = &mut night.fleet.services[0];
+    service.slots[0].groups = vec![group];
+    service.registers_after_s = Some(300);
+    night.fleet.groups = vec![Group {
+        place: Place::Home,
+        port: 8080,
+        in_use: true,
+        min_healthy: None,
+    }];
+    ends_well(&night);
 }
 
 /// The cap on mutations was counted by the wall clock alone: set forward by NTP, it forgot what had been sent minutes ago.
