@@ -237,7 +237,11 @@ impl Night {
         } else {
             BTreeMap::from([("tis-prod".to_owned(), group)])
         };
-        let gone = self.image != Some(ImageState::Available) && self.image.is_some();
+        let listing = match &self.image {
+            None | Some(ImageState::Available) => None,
+            Some(ImageState::Disabled) => Some(ImageListing::Listed(ImageState::Disabled)),
+            Some(_) => Some(ImageListing::Absent),
+        };
         Observation {
             service: self.policy.service.clone(),
             policy_version: self.policy.version.clone(),
@@ -255,8 +259,7 @@ impl Night {
             image_listings: self
                 .instances
                 .iter()
-                .filter(|_| gone)
-                .filter_map(|i| Some((i.image.clone()?, ImageListing::Absent)))
+                .filter_map(|i| Some((i.image.clone()?, listing.clone()?)))
                 .collect(),
             groups,
             scaling_groups: BTreeMap::new(),

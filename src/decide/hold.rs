@@ -145,6 +145,10 @@ pub enum HoldReason {
     BlueprintUnread {
         why: String,
     },
+    /// Its replacement is under way, and its image is not surely gone any more.
+    ImageUncertain {
+        why: String,
+    },
     SupplyUnread {
         why: Vec<String>,
     },

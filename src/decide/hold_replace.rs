@@ -73,6 +73,9 @@ fn of_means(hold: &HoldReason) -> String {
         HoldReason::BlueprintUnread { why } => {
             format!("what it has, and would lose, is not known for sure: {why}")
         }
+        HoldReason::ImageUncertain { why } => {
+            format!("its replacement goes on only while its image is surely gone: {why}")
+        }
         HoldReason::SupplyUnread { why } => {
             format!("what it would be launched from is not known: {}", why.join("; "))
         }

@@ -19,6 +19,7 @@
 //! | `candidate`, `request` | which image, type and subnet; the launch itself |
 //! | `choose` | what is launched: the first candidate that loses nothing |
 //! | `progress` | the next step of one that is under way |
+//! | `gone` | whether the reason for it still stands |
 //! | `serve` | the proof that an instance serves |
 //! | `follow`, `answer` | what a look and an answer mean for it |
 
@@ -26,6 +27,7 @@ mod answer;
 mod candidate;
 mod choose;
 mod follow;
+mod gone;
 mod lost;
 mod need;
 mod progress;

@@ -2,6 +2,7 @@
 
 use super::choose::{Wish, choose, would_lose};
 use super::follow::is_down;
+use super::gone::image_is_doubtful;
 use super::need::{Proposed, breaker, half_a_view, in_words, outside_of_windows};
 use super::queue::{Queued, Rank, Risk};
 use super::serve::{Serves, is_out, is_registered, serves};
@@ -341,6 +342,31 @@ impl<'a> Worker<'a> {
         is_full.then_some(HoldReason::Concurrent { others, limit })
     }
 
+    /// Of several that wait for their launch, what was begun first goes first; none waits for one that waits itself.
+    fn others_ahead(&self) -> Option<HoldReason> {
+        if self.one.has_launched() {
+            return None;
+        }
+        let is_ahead = |other: &&Replacement| {
+            let is_other = other.is_open() && other.quarantined.is_none() && other.old != self.one.old;
+            let is_earlier = (other.opened, &other.old) < (self.one.opened, &self.one.old);
+            is_other && (other.has_launched() || (is_earlier && !other.is_waiting()))
+        };
+        let others = self.input.memory.replacements.values().filter(is_ahead);
+        let others: Vec<InstanceId> = others.map(|one| one.old.clone()).collect();
+        let here = u32::try_from(others.len()).unwrap_or(u32::MAX);
+        let limit = self.input.policy.limits.max_concurrent;
+        if here >= limit {
+            return Some(HoldReason::Concurrent { others, limit });
+        }
+        let elsewhere = self.input.elsewhere.launched;
+        let limit = self.input.elsewhere.max_concurrent;
+        (here.saturating_add(elsewhere) >= limit).then_some(HoldReason::FleetBusy {
+            others: elsewhere,
+            limit,
+        })
+    }
+
     /// While this one waited, another service's dead image had its turn: one at a time over all of them.
     fn another_under_way(&self) -> Option<HoldReason> {
         if self.one.kind != AilmentKind::ImageGone || self.one.is_in_motion() {
@@ -368,6 +394,10 @@ impl<'a> Worker<'a> {
         }
         // What is down waits for nobody's dead image.
         if let Some(hold) = self.another_under_way().filter(|_| !old.is_none_or(is_gone)) {
+            self.holds.push(hold);
+            return;
+        }
+        if let Some(hold) = image_is_doubtful(self.input, self.one).or_else(|| self.others_ahead()) {
             self.holds.push(hold);
             return;
         }
@@ -523,7 +553,8 @@ impl<'a> Worker<'a> {
             .iter()
             .filter(|target| target.instance == *old && is_registered(target));
         let theirs: Vec<&Target> = theirs.collect();
-        if let Some(hold) = would_lose(self.input, old).filter(|_| !theirs.is_empty()) {
+        let doubt = || image_is_doubtful(self.input, self.one).or_else(|| would_lose(self.input, old));
+        if let Some(hold) = doubt().filter(|_| !theirs.is_empty()) {
             self.holds.push(hold);
             return true;
         }
@@ -551,7 +582,8 @@ impl<'a> Worker<'a> {
             return;
         }
         // What has come to hang on it since the launch is not given up with it.
-        if let Some(hold) = would_lose(self.input, &self.one.old) {
+        let doubt = image_is_doubtful(self.input, self.one);
+        if let Some(hold) = doubt.or_else(|| would_lose(self.input, &self.one.old)) {
             self.holds.push(hold);
             return;
         }

@@ -72,6 +72,80 @@ fn what_has_come_to_hang_on_the_old_one_since_the_launch_is_not_given_up_with_it
 }
 
 #[test]
+fn an_image_that_is_not_surely_gone_any_more_keeps_the_old_one_and_a_launch_back() {
+    // Whatever it is called now, nobody has said that it is back.
+    let mut night = proven();
+    night.image = Some(ImageState::Disabled);
+    let plan = night.plan();
+    assert_eq!(deregistered(&plan), [] as [&str; 0]);
+    let why = holds(&plan, BLUE);
+    assert!(
+        why.iter()
+            .any(|hold| matches!(hold, HoldReason::ImageUncertain { .. })),
+        "{why:?}"
+    );
+    assert_eq!(plan.next_check.duration_since(night.now).as_secs(), 60);
+    // Gone again, it has its whole grace again.
+    night.pass_time(60);
+    night.image = Some(ImageState::Deregistered);
+    assert_eq!(deregistered(&night.plan()), [] as [&str; 0]);
+    for _ in 0..15 {
+        night.pass_time(60);
+        if deregistered(&night.plan()) == [BLUE] {
+            break;
+        }
+    }
+    assert_eq!(deregistered(&night.plan()), [BLUE]);
+
+    let mut night = refused_once();
+    night.image = Some(ImageState::Disabled);
+    assert!(launch(&night.plan()).is_none());
+}
+
+/// AWS has refused the first source's image, and the second one's turn comes.
+fn refused_once() -> Night {
+    let mut night = overdue("");
+    let mut second = night.supply.as_ref().unwrap().images[1].clone();
+    second.image.as_mut().unwrap().id = "ami-0000000000000002f".into();
+    night.supply.as_mut().unwrap().images.push(second);
+    let first = launch(&night.plan()).unwrap().clone();
+    answer(
+        &mut night,
+        &first,
+        &refused(ErrorClass::NotAuthorised, "OptInRequired"),
+    );
+    night.pass_time(10);
+    night
+}
+
+#[test]
+fn what_has_not_launched_yet_waits_for_what_has() {
+    let mut night = refused_once();
+    let mut other = of_blue(&night).clone();
+    other.old = GREEN.into();
+    other.attempts[0].instance = Some(NEW.into());
+    night.memory.replacements.insert(GREEN.into(), other);
+    let plan = night.plan();
+    assert!(launch(&plan).is_none());
+    let why = holds(&plan, BLUE);
+    assert!(
+        why.iter()
+            .any(|hold| matches!(hold, HoldReason::Concurrent { .. })),
+        "{why:?}"
+    );
+    night.memory.replacements.remove(&GREEN.into());
+    assert!(launch(&night.plan()).is_some());
+    night.elsewhere.launched = 4;
+    let plan = night.plan();
+    let why = holds(&plan, BLUE);
+    assert!(
+        why.iter()
+            .any(|hold| matches!(hold, HoldReason::FleetBusy { .. })),
+        "{why:?}"
+    );
+}
+
+#[test]
 fn what_cannot_be_read_of_a_sound_instance_is_said_before_it_is_lost() {
     let mut night = Night::of(tis(""));
     night.unread.insert(GREEN.into(), "no permission".to_owned());
