@@ -78,12 +78,15 @@ pub(super) fn next_check(
 /// is looked at like anything that waits; so is one whose next step waits for a floor, for the breaker or for people.
 fn gets_on(one: &Replacement, holds: &[Hold]) -> bool {
     let is_of_it = |id: &InstanceId| *id == one.old || one.launched().any(|launched| launched == id);
-    let mut of_it = holds
+    let of_it: Vec<&HoldReason> = holds
         .iter()
         .filter(|hold| hold.instance.as_ref().is_some_and(is_of_it))
-        .peekable();
-    let waits = of_it.peek().is_some() && !of_it.any(|hold| hold.reason.is_in_motion());
-    one.is_in_motion() && !one.attempt().is_some_and(|attempt| attempt.held) && !waits
+        .map(|hold| &hold.reason)
+        .collect();
+    let is_stuck = |hold: &&HoldReason| matches!(hold, HoldReason::Breaker { .. } | HoldReason::Floor { .. });
+    let stands =
+        of_it.iter().any(is_stuck) || !(of_it.is_empty() || of_it.iter().any(|hold| hold.is_in_motion()));
+    one.is_in_motion() && !one.attempt().is_some_and(|attempt| attempt.held) && !stands
 }
 
 /// A repair is looked at often for so long even if all it does is wait: a grace needs its looks, and the wait may get shorter

@@ -339,6 +339,24 @@ fn a_newcomer_that_waits_for_a_floor_is_looked_at_no_more_often_than_what_is_wel
     assert_eq!(plan.next_check.duration_since(night.now).as_secs(), 10);
 }
 
+#[test]
+fn what_is_given_up_while_the_breaker_is_open_waits_for_that() {
+    let mut night = overdue("");
+    launched(&mut night);
+    night.pass_time(10);
+    night.plan();
+    night.image = Some(ImageState::Available);
+    night.pass_time(10);
+    let plan = night.plan();
+    assert_eq!(terminated(&plan), [NEW], "its image is there again");
+    assert_eq!(plan.next_check.duration_since(night.now).as_secs(), 10);
+    night.elsewhere.breaker = Some("3 of 4 ail".to_owned());
+    night.pass_time(10);
+    let plan = night.plan();
+    assert_eq!(terminated(&plan), [] as [&str; 0]);
+    assert_eq!(plan.next_check.duration_since(night.now).as_secs(), 60);
+}
+
 /// Planned at each look, and refused by the guard each time.
 #[test]
 fn a_spot_instance_that_is_out_of_its_group_is_left_alone() {
