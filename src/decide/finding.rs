@@ -48,6 +48,8 @@ pub enum FindingKind {
     CannotBeCloned,
     /// It cannot be read how an instance is made.
     BlueprintUnread,
+    /// A replacement that is under way stands still, because the image may be back.
+    ImageUncertain,
     NoImageToLaunch,
     NowhereToLaunch,
     /// What a launch or a removal rests on could not be read.
@@ -88,6 +90,7 @@ impl FindingKind {
             Self::StuckDraining => "stuck-draining",
             Self::CannotBeCloned => "cannot-be-cloned",
             Self::BlueprintUnread => "blueprint-unread",
+            Self::ImageUncertain => "image-uncertain",
             Self::NoImageToLaunch => "no-image-to-launch",
             Self::NowhereToLaunch => "nowhere-to-launch",
             Self::SupplyUnread => "supply-unread",
@@ -111,6 +114,7 @@ impl FindingKind {
             | Self::ScalingGroupMissing
             | Self::MissingInstances
             | Self::CannotBeCloned
+            | Self::ImageUncertain
             | Self::NoImageToLaunch
             | Self::NowhereToLaunch => Some(3),
             _ => Some(1),

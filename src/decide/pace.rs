@@ -86,7 +86,12 @@ fn gets_on(one: &Replacement, holds: &[Hold]) -> bool {
     let is_stuck = |hold: &&HoldReason| matches!(hold, HoldReason::Breaker { .. } | HoldReason::Floor { .. });
     let stands =
         of_it.iter().any(is_stuck) || !(of_it.is_empty() || of_it.iter().any(|hold| hold.is_in_motion()));
-    one.is_in_motion() && !one.attempt().is_some_and(|attempt| attempt.held) && !stands
+    // Any look may show what an unanswered launch has made.
+    let is_asked = one
+        .attempt()
+        .is_some_and(|attempt| attempt.unanswered().is_some());
+    let is_held = one.attempt().is_some_and(|attempt| attempt.held);
+    one.is_in_motion() && !is_held && (is_asked || !stands)
 }
 
 /// A repair is looked at often for so long even if all it does is wait: a grace needs its looks, and the wait may get shorter

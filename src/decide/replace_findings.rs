@@ -4,6 +4,7 @@ use super::claims::Owner;
 use super::finding::FindingKind;
 use super::findings::Finder;
 use super::hold::{Hold, HoldReason, short};
+use super::replace::is_out;
 use crate::model::{LaunchEnd, Replacement};
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ impl Finder<'_> {
                     "replace it by hand in a quiet hour, or change `replace` in the policy",
                 ),
                 HoldReason::BlueprintUnread { .. } => (FindingKind::BlueprintUnread, READ_IT),
+                HoldReason::ImageUncertain { .. } => (
+                    FindingKind::ImageUncertain,
+                    "say what becomes of the image: available again, it ends the replacement; deregistered, it lets it go on",
+                ),
                 HoldReason::NoImage { .. } => (
                     FindingKind::NoImageToLaunch,
                     "build or share an image, and name it under `replace.image`",
@@ -136,7 +141,12 @@ impl Finder<'_> {
         }
         if let Some(since) = one.draining_since.filter(|_| one.put_down.is_none()) {
             let lasted = Duration::try_from(self.input.now.duration_since(since)).unwrap_or_default();
-            if lasted >= STUCK_DRAINING_AFTER {
+            let mut groups = self.input.look.groups.values();
+            let drains = groups.any(|group| {
+                let mut targets = group.targets.iter();
+                targets.any(|target| target.instance == *old && !is_out(target))
+            });
+            if drains && lasted >= STUCK_DRAINING_AFTER {
                 let text = format!("{old} (slot {slot}) has been draining for {}", short(lasted));
                 let next = "look at its connections and at the group's deregistration delay; it is put down once it is drained";
                 self.add(

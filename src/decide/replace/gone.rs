@@ -34,6 +34,8 @@ pub(super) fn image_is_doubtful(input: &Input<'_>, one: &Replacement) -> Option<
     (lasted < wanted || looks < LOOKS_FOR_ABSENCE).then(|| HoldReason::Grace {
         ailment: one.kind,
         left: wanted.saturating_sub(lasted),
-        why: Some("its image was not surely gone in between".to_owned()),
+        why: Some(
+            "its replacement is under way, and its image has not been surely gone for so long".to_owned(),
+        ),
     })
 }

@@ -436,6 +436,9 @@ impl<'a> Worker<'a> {
         let Some(id) = &attempt.instance else {
             match attempt.tries.last() {
                 Some(last) if last.answer == LaunchAnswer::Unknown => match &last.request {
+                    Some(_) if let Some(hold) = image_is_doubtful(self.input, self.one) => {
+                        self.holds.push(hold);
+                    }
                     // The same token, the same request: AWS says what became of the first one, and makes no second.
                     Some(request) => {
                         let why = "no answer came to this launch: the same token is asked again".to_owned();
