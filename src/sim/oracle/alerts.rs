@@ -6,6 +6,7 @@
 //! that did not come) begins anew, and one whose channel does not work demands nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use super::case::{Case, was_stopped_by_person};
 use super::declared::{Declared, Service};
 use super::tally::Findings;
 use super::watch::Looks;
-use super::{DAY, HOUR, caps};
+use super::{DAY, HOUR, caps, step};
 use crate::sim::world::api::Answer;
 use crate::sim::world::webhook::Post;
 use crate::sim::world::{Instance, State, World, earlier, later};
@@ -77,6 +78,17 @@ struct Bench<'a> {
     looks: &'a Looks,
     world: &'a World,
     interval: Duration,
+}
+
+/// A slot of the service has fewer living instances than its count.
+fn lacks_any(world: &World, declared: &Declared, service: &Service) -> bool {
+    service.slots.iter().filter(|slot| !slot.idle).any(|slot| {
+        let is_there = |i: &&Arc<Instance>| {
+            let owner = declared.owner_of(i);
+            owner.is_some_and(|(of, s)| of.name == service.name && s.name == slot.name) && !step::is_gone(i)
+        };
+        world.instances().filter(is_there).count() < slot.count
+    })
 }
 
 impl Alerts {
@@ -150,7 +162,8 @@ impl Alerts {
             .is_some_and(|melt| melt.last == now);
         let words = [scope.account.as_str(), "too much ails at once"];
         let key = (Kind::Breaker, scope.account.clone());
-        let origin = self.origin_of_breaker(&bench, &key, melts, lately);
+        let still_lacks = melts && here().any(|service| lacks_any(world, declared, service));
+        let origin = self.origin_of_breaker(&bench, &key, (melts, still_lacks), lately);
         self.note(&bench, key, melts.then_some((origin, host, words)), findings);
         for file in &declared.refused {
             let key = (Kind::RefusedPolicy, file.clone());
@@ -160,12 +173,13 @@ impl Alerts {
     }
 
     /// A breaker closes only after it was seen below its threshold for ten minutes: what comes back before that is the same one,
-    /// and was told of when it began.
+    /// and was told of when it began. What AWS has lost ails until somebody has brought its slot to its count again, also after
+    /// it has left AWS's answers: so long it may not have been below.
     fn origin_of_breaker(
         &mut self,
         bench: &Bench,
         key: &(Kind, String),
-        melts: bool,
+        (melts, still_lacks): (bool, bool),
         lately: Timestamp,
     ) -> Timestamp {
         let now = bench.world.now();
@@ -180,7 +194,7 @@ impl Alerts {
                 let before = self
                     .gone
                     .get(&key.1)
-                    .filter(|(_, latest)| later(*latest, may_last) >= now);
+                    .filter(|(_, latest)| still_lacks || later(*latest, may_last) >= now);
                 before.map_or(lately, |(origin, _)| *origin)
             }
         }
