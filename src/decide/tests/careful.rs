@@ -101,30 +101,31 @@ fn an_image_that_is_not_surely_gone_any_more_keeps_the_old_one_and_a_launch_back
         assert_eq!(deregistered(&night.plan()), expected, "{minute}");
     }
 
-    let mut night = refused_once();
+    let mut night = opted_out();
     night.image = Some(ImageState::Disabled);
     assert!(launch(&night.plan()).is_none());
 }
 
-/// AWS has refused the first source's image, and the second one's turn comes.
-fn refused_once() -> Night {
+/// There are two sources, and AWS has refused the first one's launch with this.
+fn refused_once(class: ErrorClass, code: &str) -> Night {
     let mut night = overdue("");
     let mut second = night.supply.as_ref().unwrap().images[1].clone();
     second.image.as_mut().unwrap().id = "ami-0000000000000002f".into();
     night.supply.as_mut().unwrap().images.push(second);
     let first = launch(&night.plan()).unwrap().clone();
-    answer(
-        &mut night,
-        &first,
-        &refused(ErrorClass::NotAuthorised, "OptInRequired"),
-    );
+    answer(&mut night, &first, &refused(class, code));
     night.pass_time(10);
     night
 }
 
+/// The second one's turn comes.
+fn opted_out() -> Night {
+    refused_once(ErrorClass::NotAuthorised, "OptInRequired")
+}
+
 #[test]
 fn what_has_not_launched_yet_waits_for_what_has() {
-    let mut night = refused_once();
+    let mut night = opted_out();
     let mut other = of_blue(&night).clone();
     other.old = GREEN.into();
     other.attempts[0].instance = Some(NEW.into());
@@ -207,17 +208,7 @@ fn an_image_that_aws_refuses_makes_room_for_the_next_source() {
 
 #[test]
 fn lack_of_capacity_makes_room_for_no_other_image() {
-    let mut night = overdue("");
-    let mut second = night.supply.as_ref().unwrap().images[1].clone();
-    second.image.as_mut().unwrap().id = "ami-0000000000000002f".into();
-    night.supply.as_mut().unwrap().images.push(second);
-    let first = launch(&night.plan()).unwrap().clone();
-    answer(
-        &mut night,
-        &first,
-        &refused(ErrorClass::Capacity, "InsufficientInstanceCapacity"),
-    );
-    night.pass_time(10);
+    let mut night = refused_once(ErrorClass::Capacity, "InsufficientInstanceCapacity");
     assert!(launch(&night.plan()).is_none());
 }
 
